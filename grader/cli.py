@@ -1,0 +1,247 @@
+"""The command line. Starts the worker first: it loads while the judge does."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from grader.confinement import WorkerStartError
+
+if TYPE_CHECKING:
+    from grader.exercise import Exercise
+    from grader.verdict import Verdict
+    from grader.workers import Worker
+
+COMMAND_WRONG, GRADER_FAILED, INTERRUPTED = 2, 3, 130
+
+
+class _Group(click.Group):
+    """Commands, and every exercise's name as a command that grades it."""
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return a command; an exercise's name becomes `grade NAME`."""
+        found = super().get_command(ctx, name)
+        if found is not None or name.startswith("-"):
+            return found
+        return _grade_command(name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List commands as they are used: grading first."""
+        return ["exercise_NN", *self.commands]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with their one-line help."""
+        rows = [("exercise_NN", "Grade exercises/exercise_NN.py (also: 3, 03).")]
+        rows += [(name, command.get_short_help_str(80)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _fail(message: str, code: int = COMMAND_WRONG) -> None:
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(code)
+
+
+@contextlib.contextmanager
+def _started_worker() -> Iterator[Worker]:
+    from grader.workers import Worker
+
+    try:
+        worker = Worker()
+    except WorkerStartError as error:
+        _fail(str(error), GRADER_FAILED)
+    with worker:
+        yield worker
+
+
+def _resolve(name: str) -> int:
+    from grader.registry import UnknownExerciseError, parse_name
+
+    try:
+        return parse_name(name)
+    except UnknownExerciseError as error:
+        _fail(str(error))
+        raise
+
+
+def _load(name: str) -> Exercise:
+    from grader import registry
+
+    return registry.load(_resolve(name))
+
+
+def _submission_path(exercise_name: str, file: str | None, solution: bool) -> Path:
+    from grader import registry
+
+    if file and solution:
+        _fail("give --file or --solution, not both")
+    path = registry.exercise_file(exercise_name)
+    if file:
+        path = Path(file)
+    elif solution:
+        path = registry.solution_file(exercise_name)
+    if path.is_file():
+        if path.suffix not in (".py", ".ipynb"):
+            _fail(f"{path}: expected a .py or .ipynb file")
+        return path
+    if path.exists():
+        _fail(f"{path} is not a file")
+    restore = f" `python -m grader reset {exercise_name}` restores it." if not file and not solution else ""
+    _fail(f"no such file: {path}.{restore}")
+    raise AssertionError
+
+
+def _grade_command(name: str) -> click.Command:
+    @click.command(name=name, help="Grade an exercise.")
+    @click.option("--file", type=click.Path(), help="A .py or .ipynb file elsewhere.")
+    @click.option("--solution", is_flag=True, help="Grade the reference solution.")
+    @click.option("--seed", type=click.IntRange(min=0), help="Draw the same inputs again.")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+    def command(file: str | None, solution: bool, seed: int | None, as_json: bool) -> None:
+        number = _resolve(name)
+        path = _submission_path(f"exercise_{number:02d}", file, solution)
+        with _started_worker() as worker:
+            from grader import judging, registry
+
+            exercise = registry.load(number)
+            if not as_json:  # imported while the worker loads, not when its answer is there
+                from grader import terminal
+            verdict = judging.grade(exercise, path, worker, seed)
+            if as_json:
+                click.echo(verdict.to_json())
+            else:
+                terminal.show_verdict(verdict, exercise)
+        sys.exit(verdict.exit_code)
+
+    return command
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="attention-dojo", prog_name="Attention Dojo")
+def cli() -> None:
+    """Grade exercises on attention and Transformers.
+
+    `python -m grader exercise_03` runs your functions against hidden tests and names the mistake.
+    """
+
+
+@cli.command("all")
+@click.option("--solution", is_flag=True, help="Grade the reference solutions.")
+@click.option("--seed", type=click.IntRange(min=0), help="Draw the same inputs again.")
+def grade_all(solution: bool, seed: int | None) -> None:
+    """Grade everything, one table."""
+    with _started_worker() as worker:
+        from grader import judging, registry, terminal
+
+        rows: list[tuple[Exercise, Verdict]] = []
+        for exercise in judging.all_exercises():
+            path = (registry.solution_file if solution else registry.exercise_file)(exercise.name)
+            if path.is_file():
+                rows.append((exercise, judging.grade(exercise, path, worker, seed)))
+        terminal.show_table(rows)
+    verdicts = [verdict for _, verdict in rows]
+    if any(verdict.fault for verdict in verdicts):
+        sys.exit(GRADER_FAILED)
+    sys.exit(0 if verdicts and all(verdict.passed for verdict in verdicts) else 1)
+
+
+@cli.command("list")
+def list_exercises() -> None:
+    """Show the curriculum."""
+    from grader import judging, terminal
+
+    terminal.show_list(judging.all_exercises())
+
+
+@cli.command()
+@click.argument("exercise")
+def hint(exercise: str) -> None:
+    """Show the next hint (three, from nudge to near-answer)."""
+    from grader import state
+
+    found = _load(exercise)
+    shown = state.next_hint(found.name, len(found.hints))
+    for number in range(shown):
+        click.echo(f"Hint {number + 1} of {len(found.hints)}: {found.hints[number]}")
+        if number + 1 < shown:
+            click.echo()
+    if shown == len(found.hints):
+        click.echo(f"\nThat was the last one. python -m grader solution {found.name} shows the answer.")
+
+
+@cli.command()
+@click.argument("exercise")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def solution(exercise: str, yes: bool) -> None:
+    """Show the solution (asks first when the exercise is not yet passed)."""
+    from grader import judging, registry
+
+    found = _load(exercise)
+    path = registry.solution_file(found.name)
+    if not path.is_file():
+        _fail(f"{path} is not here: this edition comes without solutions")
+    mine = registry.exercise_file(found.name)
+    if not yes:
+        passed = False
+        if mine.is_file():
+            with _started_worker() as worker:
+                passed = judging.grade(found, mine, worker).passed
+        if not passed:
+            click.confirm(
+                f"{found.name} is not passed yet. Show the solution anyway?", abort=True, err=True
+            )
+    click.echo(path.read_text(encoding="utf-8"), nl=False)
+
+
+@cli.command()
+@click.argument("exercise")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(exercise: str, yes: bool) -> None:
+    """Go back to the stub (keeps a backup)."""
+    from grader import desk, registry
+
+    found = _load(exercise)
+    path = registry.exercise_file(found.name)
+    if path.is_file() and not yes:
+        click.confirm(f"Replace {path.name} by its stub? A backup is kept.", abort=True, err=True)
+    backup = desk.reset(found.name)
+    click.echo(f"{path.name} is the stub again." + (f" Backup: {backup}" if backup else ""))
+
+
+@cli.command()
+def doctor() -> None:
+    """Show what is installed, devices and confinement."""
+    from grader import doctor as checks
+
+    sys.exit(0 if checks.report() else GRADER_FAILED)
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; Ctrl-C ends it with a word, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        cli.main(arguments, prog_name="python -m grader", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("\nInterrupted; nothing was changed.", err=True)
+        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted; nothing was changed.", err=True)
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(COMMAND_WRONG)
+    except BrokenPipeError:
+        sys.exit(COMMAND_WRONG)
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        _fail("the grader itself failed; this says nothing about your code", GRADER_FAILED)

@@ -1,0 +1,70 @@
+"""Finds exercises by file name alone, and the folders of the project. Imports no suite by itself."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+from functools import cache
+from pathlib import Path
+
+from grader.exercise import Exercise
+
+SUITES = Path(__file__).resolve().parent / "suites"
+_FILE = re.compile(r"exercise_(\d\d)\.py")
+
+
+class UnknownExerciseError(LookupError):
+    """No exercise has this name; the message lists the nearest."""
+
+
+def project_root() -> Path:
+    """Return the folder that holds exercises/ and solutions/: the checkout, else the nearest above."""
+    checkout = Path(__file__).resolve().parent.parent
+    for folder in (checkout, Path.cwd(), *Path.cwd().parents):
+        if (folder / "exercises").is_dir():
+            return folder
+    return checkout
+
+
+@cache
+def numbers() -> tuple[int, ...]:
+    """List the numbers of all exercises that have a suite, in order."""
+    found = (_FILE.fullmatch(path.name) for path in SUITES.iterdir())
+    return tuple(sorted(int(match[1]) for match in found if match))
+
+
+def parse_name(text: str) -> int:
+    """Return the number for "exercise_03", "03" or "3". Raises UnknownExerciseError."""
+    match = re.fullmatch(r"(?:exercise_?)?(\d{1,3})(?:\.py)?", text.strip().lower())
+    if match and int(match[1]) in numbers():
+        return int(match[1])
+    names = [f"exercise_{number:02d}" for number in numbers()]
+    near = difflib.get_close_matches(text.lower(), names, n=3, cutoff=0.6)
+    if match:
+        near = sorted(names, key=lambda name: abs(int(name[-2:]) - int(match[1])))[:3]
+    listed = ", ".join(near or names)
+    hint = "Nearest" if near else "There are"
+    raise UnknownExerciseError(
+        f"there is no exercise {text!r}. {hint}: {listed}. See `python -m grader list` for all of them."
+    )
+
+
+def load(number: int) -> Exercise:
+    """Import an exercise's suite and return the exercise. Raises UnknownExerciseError."""
+    if number not in numbers():
+        raise UnknownExerciseError(f"there is no exercise {number}")
+    exercise = importlib.import_module(f"grader.suites.exercise_{number:02d}").exercise
+    if not isinstance(exercise, Exercise) or exercise.number != number:
+        raise TypeError(f"grader/suites/exercise_{number:02d}.py must define exercise {number}")
+    return exercise
+
+
+def exercise_file(name: str) -> Path:
+    """Return the learner's file."""
+    return project_root() / "exercises" / f"{name}.py"
+
+
+def solution_file(name: str) -> Path:
+    """Return the reference solution's file."""
+    return project_root() / "solutions" / f"{name}.py"

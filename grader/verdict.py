@@ -1,0 +1,105 @@
+"""What a grading ends in, and its JSON form (a fixed contract)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+CheckStatus = Literal["passed", "failed", "error", "timeout", "crashed", "forbidden"]
+Status = Literal["passed", "failed", "not_started", "error"]
+
+
+@dataclass
+class CheckResult:
+    """One check's outcome. `message` is plain text; `printed` is what the learner's code printed."""
+
+    name: str
+    status: CheckStatus
+    message: str = ""
+    misconception: str | None = None
+    seconds: float = 0.0
+    printed: str = ""
+
+
+@dataclass
+class Verdict:
+    """The outcome of grading one submission.
+
+    `status` "error" means the grader itself failed: `fault` says how, and nothing is held against the
+    learner.
+    """
+
+    exercise: str
+    seed: int
+    sandbox: str
+    checks: list[CheckResult] = field(default_factory=list)
+    seconds: float = 0.0
+    not_started: bool = False
+    fault: str = ""
+
+    @property
+    def status(self) -> Status:
+        """The verdict in one word."""
+        if self.fault:
+            return "error"
+        if self.not_started:
+            return "not_started"
+        return "passed" if self.passed else "failed"
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed, and there was at least one."""
+        clean = not self.fault and not self.not_started and bool(self.checks)
+        return clean and all(check.status == "passed" for check in self.checks)
+
+    @property
+    def passed_count(self) -> int:
+        """How many checks passed."""
+        return sum(check.status == "passed" for check in self.checks)
+
+    @property
+    def score(self) -> float:
+        """The share of checks passed."""
+        if not self.checks or self.fault or self.not_started:
+            return 0.0
+        return round(self.passed_count / len(self.checks), 4)
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code: 0 passed, 1 not passed, 3 the grader failed."""
+        return 3 if self.fault else 0 if self.passed else 1
+
+    def to_json(self) -> str:
+        """Return the contract's JSON object, on one line."""
+        document: dict[str, Any] = {
+            "exercise": self.exercise,
+            "status": self.status,
+            "passed": self.passed,
+            "score": self.score,
+            "seed": self.seed,
+            "seconds": round(self.seconds, 4),
+            "sandbox": self.sandbox,
+            "checks": [
+                {
+                    "name": check.name,
+                    "status": check.status,
+                    "message": check.message,
+                    "misconception": check.misconception,
+                    "seconds": round(check.seconds, 4),
+                }
+                for check in self.checks
+            ],
+        }
+        if self.fault:
+            # No check is to blame; the reason stands where a reader looks for one.
+            document["checks"].append(
+                {
+                    "name": "the grader",
+                    "status": "error",
+                    "message": self.fault,
+                    "misconception": None,
+                    "seconds": 0.0,
+                }
+            )
+        return json.dumps(document, ensure_ascii=False)

@@ -1,0 +1,179 @@
+"""The worker server: imports what exercises need, runs no operation, forks a session per grading.
+
+`import keras` takes seconds, a fork milliseconds. The server must not run a single TensorFlow
+operation: its thread pools would not survive the fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import gc
+import importlib
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+# Keras imports these when they are installed, only to draw pictures: half a second saved.
+_NOT_FOR_KERAS = ("matplotlib", "matplotlib.pyplot", "IPython", "pandas", "pydot", "tensorboard")
+# The exit status of a session whose channel learner code closed or broke.
+CHANNEL_LOST = 97
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+
+
+_folders: dict[int, str] = {}
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _restrict_files(readable: list[str], writable: list[str]) -> None:
+    """Apply Landlock: from here on only these paths exist for this process and its children."""
+    landlock = importlib.import_module("landlock")
+    access = landlock.FSAccess
+    rules = landlock.Ruleset()
+    read = access.READ_FILE | access.READ_DIR | access.EXECUTE
+    for path in readable:
+        if os.path.isdir(path):
+            rules.allow(path, rules=read)
+        elif os.path.exists(path):
+            rules.allow(path, rules=read & ~access.READ_DIR)
+    for path in writable:
+        everything = access.all() if os.path.isdir(path) else access.READ_FILE | access.WRITE_FILE
+        rules.allow(path, rules=everything & ~access.EXECUTE)
+    rules.apply()
+
+
+def _preload(module: str) -> None:
+    if module == "keras":
+        if os.environ.get("KERAS_BACKEND") != "tensorflow":
+            # Keras imports it when it can, to no use of the other backends.
+            sys.modules["tensorflow"] = None  # type: ignore[assignment]
+        blocked = [name for name in _NOT_FOR_KERAS if name not in sys.modules]
+        for name in blocked:
+            sys.modules[name] = None  # type: ignore[assignment]
+        try:
+            importlib.import_module("keras")
+            importlib.import_module("dojo_worker.layers")
+        finally:
+            for name in blocked:
+                sys.modules.pop(name, None)
+    else:
+        importlib.import_module(module)
+
+
+def _limit(limits: dict[str, int]) -> None:
+    for name, value in limits.items():
+        # At its hard limit of processor time a process gets SIGKILL; just below it, a signal that says why.
+        hard = value + 1 if name == "CPU" else value
+        # A hard limit below ours stays; macOS refuses some of these.
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, hard))
+
+
+def _become_session(channel_fd: int, output_fd: int, command: dict[str, Any]) -> None:
+    """In the forked child: limit, confine, then serve requests until the judge hangs up."""
+    from dojo_worker import seccomp, session
+
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(output_fd, 1)
+    os.dup2(output_fd, 2)
+    os.close(null)
+    os.close(output_fd)
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+    _settle(command["folder"])
+    _limit(command["limits"])
+    if seccomp.available():
+        seccomp.install()
+    session.Session(socket.socket(fileno=channel_fd)).serve()
+
+
+def _settle(folder: str) -> None:
+    """Give the session a folder of its own; where Landlock is to be had, it can write nowhere else."""
+    os.makedirs(folder, exist_ok=True)
+    os.chdir(folder)
+    for name in ("HOME", "TMPDIR", "MPLCONFIGDIR"):
+        os.environ[name] = folder
+    if _landlock_works():
+        _restrict_files(["/"], [folder, os.devnull])
+
+
+@functools.cache
+def _landlock_works() -> bool:
+    try:
+        return int(importlib.import_module("landlock").landlock_abi_version()) > 0
+    except Exception:  # not installed, not Linux, not compiled in
+        return False
+
+
+def _fork(command: dict[str, Any], fds: list[int], control: socket.socket) -> dict[str, Any]:
+    _landlock_works()  # imported here, once for all sessions
+    pid = os.fork()
+    if pid:
+        for fd in fds:
+            os.close(fd)
+        _folders[pid] = command["folder"]
+        return {"pid": pid}
+    code = 1
+    try:
+        control.close()
+        _become_session(fds[0], fds[1], command)
+        code = 0
+    except OSError:  # the channel is gone: nobody else can close it
+        code = CHANNEL_LOST
+    finally:
+        os._exit(code)
+
+
+def _reap(pid: int) -> dict[str, Any]:
+    _, status = os.waitpid(pid, 0)
+    shutil.rmtree(_folders.pop(pid), ignore_errors=True)
+    return {"status": os.waitstatus_to_exitcode(status)}
+
+
+def _answer(command: dict[str, Any], fds: list[int], control: socket.socket) -> dict[str, Any]:
+    start = time.perf_counter()
+    if command["op"] == "preload":
+        _preload(command["module"])
+        gc.collect()
+        gc.freeze()
+        # From here on /proc gives nobody this process's memory; children inherit it.
+        _prctl(_PR_SET_DUMPABLE, 0)
+        return {"seconds": time.perf_counter() - start}
+    if command["op"] == "fork":
+        return _fork(command, fds, control)
+    if command["op"] == "reap":
+        return _reap(command["pid"])
+    raise ValueError(f"unknown command {command['op']!r}")
+
+
+def main(control_fd: int, config: dict[str, Any]) -> None:
+    """Serve the judge's commands on a socket until it is closed."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if config["landlock"]:
+        _restrict_files(config["landlock"]["readable"], config["landlock"]["writable"])
+    importlib.import_module("dojo_worker.session")
+    importlib.import_module("dojo_worker.seccomp")
+    control = socket.socket(fileno=control_fd)
+    control.sendall(b'{"ready": true}\n')
+    while True:
+        data, fds, _, _ = socket.recv_fds(control, 65536, 2)
+        if not data:
+            return
+        try:
+            answer = _answer(json.loads(data), fds, control)
+        except Exception as error:  # told to the judge, who reports it as the grader's fault
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        control.sendall(json.dumps(answer).encode() + b"\n")
