@@ -1,0 +1,99 @@
+"""Every suite is proved: found by its file name, so that a new exercise brings its proofs along."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from grader import judging, proofs, registry, sources
+from grader.exercise import Exercise
+from grader.workers import Worker
+
+EXERCISES = [registry.load(number) for number in registry.numbers()]
+MISCONCEPTIONS = [
+    pytest.param(exercise, id, id=f"{exercise.name}-{id}", marks=pytest.mark.xdist_group(exercise.name))
+    for exercise in EXERCISES
+    for id in exercise.misconceptions
+]
+VARIANTS = [
+    pytest.param(exercise, path, id=f"{exercise.name}-{path.stem}")
+    for exercise in EXERCISES
+    for path in [registry.solution_file(exercise.name), *proofs.variants(exercise)]
+]
+each_exercise = pytest.mark.parametrize(
+    "exercise",
+    [pytest.param(item, id=item.name, marks=pytest.mark.xdist_group(item.name)) for item in EXERCISES],
+)
+# Filled by one test for another in the same process, to save time.
+_failing_checks: dict[str, set[str]] = {}
+
+
+def seeds(exercise: Exercise) -> int:
+    """200 seeds where a verdict takes milliseconds; a Keras verdict takes over a second."""
+    return 200 if exercise.kind == "numpy" else 4
+
+
+@each_exercise
+def test_stub_is_not_started(exercise: Exercise, worker: Worker, tmp_path) -> None:
+    path = tmp_path / f"{exercise.name}.py"
+    path.write_text(sources.stub_text(registry.solution_file(exercise.name)))
+    verdict = judging.grade(exercise, path, worker)
+    assert verdict.status == "not_started"
+    assert verdict.exit_code == 1
+
+
+@each_exercise
+def test_bank_is_large_enough(exercise: Exercise) -> None:
+    assert len(exercise.misconceptions) >= 8
+    assert len(proofs.variants(exercise)) >= 3
+    assert exercise.part
+    assert exercise.lesson
+    assert all(item.explanation.endswith((".", "?", ".)")) for item in exercise.misconceptions.values())
+
+
+@each_exercise
+def test_lesson_is_a_heading_of_a_notebook(exercise: Exercise) -> None:
+    notebook, _, section = exercise.lesson.partition("#")
+    source = registry.project_root() / "notebooks" / "source" / f"{notebook}.md"
+    headings = re.findall(r"^#+ (.+)$", source.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    slugs = [re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-") for heading in headings]
+    assert section in slugs
+    assert f"{{{{exercise {exercise.number:02d}}}}}" in "".join(
+        path.read_text(encoding="utf-8") for path in source.parent.glob("*.md")
+    )
+
+
+@pytest.mark.parametrize(("exercise", "path"), VARIANTS)
+def test_right_answers_pass_on_many_seeds(
+    exercise: Exercise, path, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = judging.grade(exercise, path, worker, seed=0)
+    assert verdict.passed, verdict.fault or verdict.checks
+    few, many = range(1, 5), range(5, seeds(exercise))
+    assert not list(judging.failures_over_seeds(exercise, path, worker, few))
+    # Checks that measure memory take long and hardly depend on the numbers.
+    monkeypatch.setattr(exercise, "checks", [check for check in exercise.checks if not check.fresh])
+    assert not list(judging.failures_over_seeds(exercise, path, worker, many))
+
+
+@pytest.mark.parametrize(("exercise", "id"), MISCONCEPTIONS)
+def test_misconception_fails_under_its_own_name(exercise: Exercise, id: str, worker: Worker) -> None:
+    misconception = exercise.misconceptions[id]
+    text = proofs.wrong_source(exercise, misconception)
+    for seed in range(3 if exercise.kind == "numpy" else 1):
+        proof = proofs.grade_text(exercise, text, worker, seed)
+        assert not proofs.problems_with(proof, misconception), f"seed {seed}"
+        _failing_checks.setdefault(exercise.name, set()).update(proof.failing)
+
+
+@each_exercise
+def test_every_check_catches_something(exercise: Exercise, worker: Worker) -> None:
+    titles = {check.title for check in exercise.checks}
+    caught = set(_failing_checks.get(exercise.name, ()))
+    for misconception in exercise.misconceptions.values():
+        if titles <= caught:
+            break  # what the tests before this one saw was enough
+        text = proofs.wrong_source(exercise, misconception)
+        caught |= proofs.grade_text(exercise, text, worker, seed=0).failing
+    assert titles <= caught
