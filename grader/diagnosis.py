@@ -52,9 +52,10 @@ def outcome(compute: Callable[[Function], Any], function: Function) -> Any:
 
 
 def _gives(misconception: Misconception, comparison: Comparison) -> bool:
-    if misconception.function is None:
+    function = misconception.functions.get(comparison.target)
+    if function is None:
         return False
-    predicted = outcome(comparison.compute, misconception.function)
+    predicted = outcome(comparison.compute, function)
     received = comparison.received
     if isinstance(predicted, Raised) or isinstance(received, Problem):
         if not isinstance(predicted, Raised) or not isinstance(received, Problem):
@@ -63,6 +64,13 @@ def _gives(misconception: Misconception, comparison: Comparison) -> bool:
             return True
         return received.type in predicted.bases or predicted.type in received.bases
     return _equal(predicted, received, comparison.allowed)
+
+
+def _fits(misconception: Misconception, comparison: Comparison) -> bool:
+    """Whether a comparison is as the misconception has it: right, where it does not show at all."""
+    if comparison.target not in misconception.functions:
+        return comparison.difference is None and not comparison.kind
+    return _gives(misconception, comparison)
 
 
 def _equal(predicted: Any, received: Any, allowed: Tolerance) -> bool:
@@ -102,13 +110,9 @@ def explain(exercise: Exercise, failure: Comparison, others: Sequence[Comparison
     found = [item for item in exercise.misconceptions.values() if kind in item.on]
     if found or kind in ("dtype", "mutated"):  # all values are right: no computation is to blame
         return found[0] if found else None
-    found = [
-        item
-        for item in exercise.misconceptions.values()
-        if item.target == failure.target and item.function is not None and _gives(item, failure)
-    ]
-    others = [other for other in others if other.target == failure.target]
-    right = [other for other in others if other.difference is None and not other.kind]
+    found = [item for item in exercise.misconceptions.values() if _gives(item, failure)]
+    same = [other for other in others if other.target == failure.target]
+    right = [other for other in same if other.difference is None and not other.kind]
     if isinstance(failure.received, Problem):
         # An exception of the same kind is weak evidence: something was right, and all of that fits too.
         found = [item for item in found if right and all(_gives(item, other) for other in right)]
@@ -117,7 +121,7 @@ def explain(exercise: Exercise, failure: Comparison, others: Sequence[Comparison
     if len(found) < 2:
         return found[0] if found else None
     # The first of equals.
-    return max(found, key=lambda item: sum(_gives(item, other) for other in others))
+    return max(found, key=lambda item: sum(_fits(item, other) for other in others))
 
 
 # What can be said without a misconception

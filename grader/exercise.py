@@ -26,16 +26,15 @@ Wrong = Mapping[str, str] | str | None
 class Misconception:
     """A named mistake: what it computes, when that can be computed, and how a learner would write it.
 
-    `function` computes in float64 what the mistake makes of the same input; `target` is the function or
-    class it belongs to. Without `function` the mistake shows in behaviour: `on` lists the kinds of failure
-    ("mutated", "dtype", "repeat", ...) that name it, or a check names it itself.
+    `functions` compute in float64 what the mistake makes of the same input, for each target (a function, a
+    class or "Class.method") that it shows in. Without them the mistake shows in behaviour: `on` lists the
+    kinds of failure ("mutated", "dtype", "repeat", ...) that name it, or a check names it itself.
     """
 
     id: str
     explanation: str
     wrong: Wrong
-    function: Function | None = None
-    target: str = ""
+    functions: Mapping[str, Function] = field(default_factory=dict)
     on: frozenset[str] = frozenset()
 
 
@@ -44,13 +43,14 @@ class Check:
     """One hidden test: a title that learners read and a function of a submission and a generator.
 
     `fresh`: in a process of its own, for checks that measure its memory. `seconds`: a time limit other than
-    the exercise's.
+    the exercise's. `costly`: takes seconds, so it is run only when everything before it passed.
     """
 
     title: str
     run: Callable[[Submission, np.random.Generator], None]
     fresh: bool = False
     seconds: float | None = None
+    costly: bool = False
 
 
 @dataclass
@@ -124,16 +124,26 @@ class Exercise:
         """Register a mistake with the function that computes what it gives."""
 
         def register(function: Function) -> Function:
-            target_name = target or self.implements[0]
-            kinds = frozenset(on)
-            self._add(Misconception(id, explanation, wrong, function, target_name, kinds))
+            functions = {target or self.implements[0]: function}
+            self._add(Misconception(id, explanation, wrong, functions, frozenset(on)))
             return function
 
         return register
 
-    def behaviour(self, id: str, explanation: str, *, wrong: Wrong, on: Sequence[str] = ()) -> None:
-        """Register a mistake that shows in how the code behaves rather than in what it computes."""
-        self._add(Misconception(id, explanation, wrong, on=frozenset(on)))
+    def behaviour(
+        self,
+        id: str,
+        explanation: str,
+        *,
+        wrong: Wrong,
+        on: Sequence[str] = (),
+        functions: Mapping[str, Function] | None = None,
+    ) -> None:
+        """Register a mistake that shows in how the code behaves rather than in what one function computes.
+
+        `functions`: what it makes of several targets, where it can be computed.
+        """
+        self._add(Misconception(id, explanation, wrong, functions or {}, frozenset(on)))
 
     def _add(self, misconception: Misconception) -> None:
         if misconception.id in self.misconceptions:
@@ -141,14 +151,14 @@ class Exercise:
         self.misconceptions[misconception.id] = misconception
 
     def check(
-        self, title: str, *, fresh: bool = False, seconds: float | None = None
+        self, title: str, *, fresh: bool = False, seconds: float | None = None, costly: bool = False
     ) -> Callable[[Function], Function]:
         """Register a hidden test. Small cases come first: the first failure is the one people read."""
 
         def register(function: Function) -> Function:
             if any(check.title == title for check in self.checks):
                 raise ValueError(f"{self.name}: two checks are called {title!r}")
-            self.checks.append(Check(title, function, fresh, seconds))
+            self.checks.append(Check(title, function, fresh, seconds, costly))
             return function
 
         return register

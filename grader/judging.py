@@ -195,7 +195,10 @@ def _run_checks(run: _Run, verdict: Verdict, progress: Progress) -> None:
         for check in run.exercise.checks:
             if time.monotonic() > run.deadline:
                 message = "Not run: the time for the whole exercise is used up."
-                result = CheckResult(check.title, "timeout", message)
+                result = CheckResult(check.title, "timeout", message, ran=False)
+            elif check.costly and any(before.status != "passed" for before in verdict.checks):
+                message = "Not run: it takes a while, and something above is not right yet."
+                result = CheckResult(check.title, "failed", message, ran=False)
             else:
                 result = _run_check(run, check, verdict.seed)
             verdict.checks.append(result)

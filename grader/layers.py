@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -50,14 +51,19 @@ class RemoteLayer:
     def _request(self, op: str, **payload: Any) -> wire.Reply:
         return self.submission.request(op, target=self.handle, **payload)
 
-    def _shown(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
+    def _shown(self, args: Sequence[Any], kwargs: Mapping[str, Any], method: str = "") -> Call:
         config = ", ".join(f"{key}={value!r}" for key, value in self.state.config.items())
-        names = self.submission.parameters(self.name)[1:]  # the oracle takes the layer's state first
-        return Call(f"{self.name}({config})", args, kwargs, names)
+        ending = f".{method}" if method else ""
+        target = f"{self.name}{ending}"
+        known = target in self.submission.exercise.oracles
+        names = self.submission.parameters(target)[1:] if known else ()  # the layer's state stands first
+        return Call(f"{self.name}({config}){ending}", args, kwargs, names)
 
-    def _value(self, reply: wire.Reply, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def _value(
+        self, reply: wire.Reply, args: Sequence[Any], kwargs: Mapping[str, Any], method: str = ""
+    ) -> Any:
         if reply.problem is not None:
-            self.submission.errored(reply.problem, self._shown(args, kwargs))
+            self.submission.errored(reply.problem, self._shown(args, kwargs, method))
         return reply.value
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -78,14 +84,29 @@ class RemoteLayer:
         raise CheckEnded("failed", "\n".join([*lines, *show_call(self._shown(args, kwargs))]))
 
     def call_method(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a method and return its result, unchecked."""
+        """Call a method ("" for the layer itself) and return its result, unchecked."""
         reply = self._request("apply", method=method, args=args, kwargs=kwargs)
-        return self._value(reply, args, kwargs)
+        return self._value(reply, args, kwargs, method)
 
     def expect(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer, compare with the oracle under the layer's weights, return the outputs."""
         reply = self._request("apply", method="", args=args, kwargs=kwargs)
         return self._judge(reply, args, kwargs)
+
+    def expect_method(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """As `expect`, for a method; its oracle is registered as "Class.method"."""
+        reply = self._request("apply", method=method, args=args, kwargs=kwargs)
+        return self._judge(reply, args, kwargs, method=method)
+
+    def expect_viewed(self, view: Callable[[Any], Any], *args: Any, **kwargs: Any) -> Any:
+        """As `expect`, with both sides seen through a function, which hides what is free.
+
+        Outputs that the function fails on are compared as they are.
+        """
+        reply = self._request("apply", method="", args=args, kwargs=kwargs)
+        with contextlib.suppress(TypeError, ValueError, IndexError, AttributeError):
+            reply = msgspec.structs.replace(reply, value=view(reply.value))
+        return self._judge(reply, args, kwargs, view=view)
 
     def expect_compiled(self, *args: Any, **kwargs: Any) -> Any:
         """As `expect`, under the backend's just-in-time compiler."""
@@ -96,19 +117,29 @@ class RemoteLayer:
         reply = self._request("apply", method="", args=args, kwargs=kwargs)
         self.submission.check_error(reply, error, self._shown(args, kwargs))
 
-    def _judge(self, reply: wire.Reply, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def _judge(
+        self,
+        reply: wire.Reply,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        method: str = "",
+        view: Callable[[Any], Any] = lambda outputs: outputs,
+    ) -> Any:
         state = self.state
+        target = f"{self.name}.{method}" if method else self.name
 
         def compute(function: Function) -> Any:
-            return function(state, *wide(args), **wide(kwargs))
+            return view(function(state, *wide(args), **wide(kwargs)))
 
-        expected = None if reply.problem is not None else self._expected(reply, compute, args, kwargs)
+        expected = None
+        if reply.problem is None:
+            expected = self._expected(target, reply, compute, args, kwargs)
         widths = [max(weight.shape, default=1) for weight in state.weights.values()]
         return self.submission.judge_reply(
-            self.name,
+            target,
             reply,
             compute,
-            self._shown(args, kwargs),
+            self._shown(args, kwargs, method),
             dtype="float32",
             depth=max(widths, default=1),
             expected=expected,
@@ -116,6 +147,7 @@ class RemoteLayer:
 
     def _expected(
         self,
+        target: str,
         reply: wire.Reply,
         compute: Callable[[Function], Any],
         args: Sequence[Any],
@@ -127,12 +159,12 @@ class RemoteLayer:
         """
         try:
             with np.errstate(all="ignore"):
-                return compute(self.submission.exercise.oracles[self.name])
+                return compute(self.submission.exercise.oracles[target])
         except (ValueError, IndexError):
             shapes = [f"  {path}: {array.shape}" for path, array in self.state.weights.items()]
             lines = ["The weights do not have the shapes that these inputs need:", *shapes]
             comparison = Comparison(
-                self.name, compute, reply.value, tolerance_for("float32", 64), None, "weight-shapes"
+                target, compute, reply.value, tolerance_for("float32", 64), None, "weight-shapes"
             )
             message = "\n".join([*lines, *show_call(self._shown(args, kwargs))])
             raise CheckEnded("failed", message, comparison=comparison) from None
@@ -224,6 +256,13 @@ class RemoteLayer:
                 f"In fit the mean squared error is {loss!r}; expected "
                 f"{expected:.6g}. The layer computes something else there than when called."
             )
+
+    def train(self, inputs: Any, labels: np.ndarray, *, learning_rate: float, batch_size: int) -> None:
+        """Train for one pass over the data: Adam, cross-entropy of logits, label 0 not counted."""
+        options = {"learning_rate": learning_rate, "batch_size": batch_size}
+        reply = self._request("train", inputs=inputs, labels=labels, **options)
+        if reply.problem is not None:
+            self.submission.errored(reply.problem, Call(f"{self.name}(...).fit", [inputs, labels], {}))
 
     # Gradients
 

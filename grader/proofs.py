@@ -51,15 +51,15 @@ def wrong_source(exercise: Exercise, misconception: Misconception) -> str:
                 raise ValueError(f"{where}: the solution holds {old!r} {found} times; expected 1")
             solution = solution.replace(old, new)
         return solution
-    if misconception.function is None:
+    if not misconception.functions:
         raise ValueError(f"{where}: needs `wrong`, there is no function to take the code from")
     return solution + _from_function(misconception)
 
 
 def _from_function(misconception: Misconception) -> str:
     """The mistake's own function as a submission, its results in the inputs' precision."""
-    assert misconception.function is not None
-    source = textwrap.dedent(inspect.getsource(misconception.function))
+    ((target, function),) = misconception.functions.items()
+    source = textwrap.dedent(inspect.getsource(function))
     (definition,) = ast.parse(source).body
     assert isinstance(definition, ast.FunctionDef)
     definition.decorator_list = []
@@ -71,7 +71,7 @@ def _from_function(misconception: Misconception) -> str:
             f"reference = types.SimpleNamespace()\ndef _fill():\n{textwrap.indent(blocks, '    ')}\n"
             "    vars(reference).update(locals())\n_fill()",
             ast.unparse(definition),
-            _CAST.format(target=misconception.target, mistake=definition.name),
+            _CAST.format(target=target, mistake=definition.name),
         ]
     )
 
@@ -89,8 +89,8 @@ class Proof(NamedTuple):
 
     @property
     def failing(self) -> set[str]:
-        """Titles of the checks that did not pass."""
-        return {check.name for check in self.verdict.checks if check.status != "passed"}
+        """Titles of the checks that ran and did not pass."""
+        return {check.name for check in self.verdict.checks if check.ran and check.status != "passed"}
 
 
 def grade_text(exercise: Exercise, text: str, worker: Worker, seed: int | None = None) -> Proof:

@@ -79,6 +79,10 @@ def _arrays(value: Any) -> list[np.ndarray]:
     return []
 
 
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(item, int) for item in value)
+
+
 def wide(value: Any) -> Any:
     """Float64 copies of float arrays, so that an oracle computes in float64 whatever comes in."""
     if isinstance(value, np.ndarray):
@@ -128,6 +132,10 @@ class Submission:
         number = len(self._callbacks) + 1
         self._callbacks[number] = function
         return wire.Callback(number)
+
+    def seed_keras(self, seed: int) -> None:
+        """Make initial weights and the order of training data in the worker a function of the seed."""
+        self.request("seed", seed=seed)
 
     def generator(self, seed: int) -> wire.Generator:
         """Return a new `numpy.random.default_rng(seed)` of the worker, to be passed in calls."""
@@ -295,23 +303,23 @@ class Submission:
         return RemoteLayer(self, name, config, reply.value)
 
     def built(
-        self, name: str, rng: np.random.Generator, *inputs: tuple[int, ...] | np.ndarray, **config: Any
+        self, name: str, rng: np.random.Generator, *inputs: Any, method: str = "", **config: Any
     ) -> Any:
-        """A layer called with these arrays (or random ones of a shape), which then got random weights.
+        """A layer called with these inputs, which then got random weights.
 
-        Making one takes longer than all its calls, so the same request in another check gives the same
-        layer: `new` gives one that nothing happened to.
+        A tuple of integers is the shape of a random array. Making a layer takes longer than all its calls,
+        so the same request in another check gives the same layer: `new` gives one that nothing happened to.
+        With `method` it is this method that is called.
         """
-        shapes = tuple(item.shape if isinstance(item, np.ndarray) else item for item in inputs)
+        inputs = tuple(
+            rng.normal(size=item).astype(np.float32) if _is_shape(item) else item for item in inputs
+        )
+        shapes = tuple(array.shape for array in _arrays(inputs))
         key = (name, shapes, tuple(sorted(config.items())))
         layer = self._shared.get(key)
         if layer is None:
             layer = self.new(name, **config)
-            arrays = (
-                item if isinstance(item, np.ndarray) else rng.normal(size=item).astype(np.float32)
-                for item in inputs
-            )
-            layer(*arrays)
+            layer.call_method(method, *inputs)
             layer.randomize(rng)
             self._shared[key] = layer
         layer.submission = self

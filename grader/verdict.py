@@ -12,7 +12,10 @@ Status = Literal["passed", "failed", "not_started", "error"]
 
 @dataclass
 class CheckResult:
-    """One check's outcome. `message` is plain text; `printed` is what the learner's code printed."""
+    """One check's outcome. `message` is plain text; `printed` is what the learner's code printed.
+
+    A check that was not run did not pass.
+    """
 
     name: str
     status: CheckStatus
@@ -20,6 +23,7 @@ class CheckResult:
     misconception: str | None = None
     seconds: float = 0.0
     printed: str = ""
+    ran: bool = True
 
 
 @dataclass

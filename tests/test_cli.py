@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import ROOT
 
@@ -168,7 +169,9 @@ def test_interrupt_ends_with_a_word(tmp_path: Path) -> None:
     path.write_text("def softmax(scores, axis=-1):\n    while True: pass\n")
     command = [sys.executable, "-m", "grader", "1", "--file", str(path)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(2.5)
+    while not psutil.Process(process.pid).children() and process.poll() is None:
+        time.sleep(0.1)  # until the worker runs
+    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import warnings
 from types import ModuleType
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from grader import registry
+from grader.submission import LayerState
 
 pytestmark = [pytest.mark.keras, pytest.mark.filterwarnings("ignore")]
 
@@ -77,3 +79,61 @@ def test_lstm_cell(keras) -> None:
     for function in (registry.load(16).oracles["lstm_cell"], solution(16).lstm_cell):
         for ours, state in zip(function(x, h, c, params), states, strict=True):
             np.testing.assert_allclose(ours, state, atol=1e-5)
+
+
+def test_encoder_decoder(keras) -> None:
+    """Keras's LSTM, AdditiveAttention and LSTMCell, put together by hand, against the oracles."""
+    rng = np.random.default_rng(19)
+    batch, read, written, units, embedding_dim, source_vocab, target_vocab = 2, 5, 3, 4, 3, 7, 9
+    model = solution(19).Seq2Seq(source_vocab, target_vocab, embedding_dim, units)
+    source = rng.integers(1, source_vocab, size=(batch, read)).astype("int32")
+    source[1, 3:] = 0
+    target_in = rng.integers(1, target_vocab, size=(batch, written)).astype("int32")
+    model((source, target_in))
+    paths = registry.load(19).weights["Seq2Seq"]
+    state = LayerState({}, {path: rng.normal(size=attribute(model, path).shape) for path in paths})
+    for path in paths:
+        attribute(model, path).assign(state[path])
+
+    def there(name: str, *kinds: str) -> list[np.ndarray]:
+        return [state[f"{name}.{kind}"] for kind in kinds]
+
+    recurrent = ("kernel", "recurrent_kernel", "bias")
+    lstm = keras.layers.LSTM(units, return_sequences=True, return_state=True)
+    embedded = state["encoder.embedding.embeddings"][source].astype("float32")
+    lstm.build(embedded.shape)
+    lstm.set_weights(there("encoder.lstm.cell", *recurrent))
+    outputs, h, c = lstm(embedded, mask=source != 0)
+    outputs = keras.ops.convert_to_tensor(keras.ops.convert_to_numpy(outputs))  # without its mask
+
+    attention = keras.layers.AdditiveAttention()
+    attention.build([(batch, 1, units), (batch, read, units)])
+    attention.set_weights([state["decoder.attention.score_dense.kernel"][:, 0]])
+    cell = keras.layers.LSTMCell(units)
+    cell.build((batch, embedding_dim + units))
+    cell.set_weights(there("decoder.lstm_cell", *recurrent))
+
+    def project(x, name: str):
+        kernel, bias = there(f"decoder.{name}", "kernel", "bias")
+        return keras.ops.matmul(x, kernel.astype("float32")) + bias.astype("float32")
+
+    logits, states = [], [h, c]
+    for t in range(written):
+        query = keras.ops.expand_dims(project(states[0], "attention.query_dense"), 1)
+        keys = project(outputs, "attention.value_dense")
+        # Its score has no bias; ours adds the same to every position, which softmax does not see.
+        context = attention([query, outputs, keys], mask=[None, keras.ops.convert_to_tensor(source != 0)])
+        token = state["decoder.embedding.embeddings"][target_in[:, t]].astype("float32")
+        h, states = cell(keras.ops.concatenate([token, context[:, 0]], -1), states)
+        logits.append(project(keras.ops.concatenate([h, context[:, 0]], -1), "output_dense"))
+    theirs = keras.ops.convert_to_numpy(keras.ops.stack(logits, axis=1))
+
+    oracle = registry.load(19).oracles["Seq2Seq"](state, (source, target_in))
+    ours = keras.ops.convert_to_numpy(model((source, target_in)))
+    np.testing.assert_allclose(oracle, theirs, atol=1e-4)
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def attribute(owner, path: str):
+    """Follow a dotted path."""
+    return functools.reduce(getattr, path.split("."), owner)

@@ -152,6 +152,18 @@ class _Around(keras.Model):
         return self.inner(*args, **kwargs)
 
 
+class _Alone(keras.Model):
+    """A model that is nothing but one layer."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(name="alone")
+        self.inner = inner
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Call the layer."""
+        return self.inner(inputs)
+
+
 def do_reloaded(self: Session, target: wire.Handle, args: list[Any], kwargs: dict[str, Any]) -> wire.Reply:
     """Save the weights of a model around an object, load them into one around a rebuilt object."""
     owner = self.objects[target.number]
@@ -274,3 +286,34 @@ def do_fit(
     model.compile(optimizer=optimizer, loss="mse", run_eagerly=eager, jit_compile=False)
     history = model.fit(inputs, y, batch_size=len(y), epochs=1, verbose=0)
     return wire.Reply(value=float(history.history["loss"][0]))
+
+
+def do_seed(self: Session, seed: int) -> wire.Reply:
+    """Make initial weights and the order of training data a function of the seed."""
+    keras.utils.set_random_seed(seed)
+    return wire.Reply()
+
+
+def do_train(
+    self: Session,
+    target: wire.Handle,
+    inputs: Any,
+    labels: np.ndarray,
+    learning_rate: float,
+    batch_size: int,
+) -> wire.Reply:
+    """Train a model for one pass over the data, compiled as `fit` does it.
+
+    No just-in-time compilation: compiling would take longer than these short trainings.
+    """
+    owner = self.objects[target.number]
+    model = owner if isinstance(owner, keras.Model) else _Alone(owner)
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0),
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    inputs = self.receive(inputs)
+    inputs = tuple(inputs) if isinstance(inputs, list) else inputs
+    model.fit(inputs, labels, batch_size=batch_size, epochs=1, verbose=0)
+    return wire.Reply()
