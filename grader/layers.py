@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -175,8 +176,9 @@ class RemoteLayer:
         """Read weights by attribute path.
 
         Where one is missing the check ends, its kind "unused:OWNER" (a sublayer that was never called),
-        "no-weight:PATH" (the sublayer is there, this weight of it is not), "misnamed" (there is no such
-        sublayer, and yet as many weights as there should be) or "no-weights" (there are fewer).
+        "no-weight:PATH" (the sublayer is there, this weight of it is not), "short:OWNER" (a list of layers
+        is too short), "misnamed" (there is no such sublayer, and yet as many weights as there should be) or
+        "no-weights" (there are fewer).
         """
         value = self._value(self._request("read", paths=list(paths)), [], {})
         if not isinstance(value, dict) or set(value) != set(paths):
@@ -188,6 +190,9 @@ class RemoteLayer:
             if isinstance(item, wire.Opaque) and item.type == "unbuilt":
                 message = f"{owner} was made but never called, so it has no weights."
                 self._end(f"unused:{owner}", message)
+            if isinstance(item, wire.Opaque) and item.type == "short":
+                owner = re.split(r"\.\d+\b", path)[0]
+                self._end(f"short:{owner}", f"{owner} is too short: there is no {path}.")
             message = f"{self.name} has no weight {path}."
             if isinstance(item, wire.Opaque) and item.type == "weightless":
                 self._end(f"no-weight:{path}", message)

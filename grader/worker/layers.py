@@ -100,7 +100,8 @@ def do_read(self: Session, target: wire.Handle, paths: list[str]) -> wire.Reply:
     """Read weights by attribute path, such as "query_dense.kernel".
 
     In the place of one that cannot be read stands "missing" (there is no such sublayer), "unbuilt" (it
-    was never called, so that it has no weights) or "weightless" (it is there, without this weight).
+    was never called, so that it has no weights), "weightless" (it is there, without this weight) or "short"
+    (it would stand in a list that is shorter).
     """
     owner = self.objects[target.number]
     found: dict[str, Any] = {}
@@ -114,6 +115,8 @@ def do_read(self: Session, target: wire.Handle, paths: list[str]) -> wire.Reply:
             except (AttributeError, IndexError, TypeError, ValueError):
                 built = True
             kind = "weightless" if _there(owner, sublayer) else "missing"
+            if isinstance(error, IndexError):
+                kind = "short"
             found[path] = wire.Opaque(kind if built else "unbuilt", str(error)[:200])
     return wire.Reply(value=found)
 
@@ -272,6 +275,8 @@ def do_fit(
 ) -> wire.Reply:
     """Train a functional model around an object for one batch; return its mean squared error.
 
+    Of several outputs the first counts, in a dict the one whose name comes first.
+
     Not compiled: `do_compiled` shows that an object compiles, in a quarter of the time.
     """
     owner = self.objects[target.number]
@@ -280,6 +285,8 @@ def do_fit(
     outputs = owner(*arrays, **options)
     if isinstance(outputs, list | tuple):
         outputs = outputs[0]
+    elif isinstance(outputs, dict):
+        outputs = outputs[min(outputs)]
     model = keras.Model(arrays, outputs)
     eager = keras.backend.backend() == "tensorflow"
     optimizer = keras.optimizers.SGD(0.01)

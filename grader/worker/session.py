@@ -144,6 +144,10 @@ class Session:
         _, key, position, *_ = state
         return wire.Reply(value=zlib.crc32(key.tobytes() + bytes(str(position), "ascii")))
 
+    def do_collection(self, kind: str, items: list[Any]) -> wire.Reply:
+        """Keep items as a set or a tuple, which do not travel; the reply is a handle."""
+        return wire.Reply(value=self.keep({"set": set, "tuple": tuple}[kind](items)))
+
     # What operations share
 
     def find(self, name: str) -> Any:
