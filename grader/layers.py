@@ -230,10 +230,28 @@ class RemoteLayer:
         value = self._value(self._request("facts", paths=list(paths)), [], {})
         return self.submission.shaped(value, dict[str, Any])
 
+    def fill(self, path: str, scale: float, seed: int = 0) -> int:
+        """Give all weights below an attribute path random values, or zeros; return how many there are.
+
+        For sublayers whose inside is free; the oracle does not know these weights.
+        """
+        value = self._value(self._request("fill", path=path, scale=float(scale), seed=seed), [], {})
+        return self.submission.shaped(value, int)
+
+    def untouched(self, *args: Any, **kwargs: Any) -> list[str]:
+        """List the trainable weights that no gradient of the first output reaches."""
+        value = self._value(self._request("untouched", args=args, kwargs=kwargs), args, kwargs)
+        return self.submission.shaped(value, list[str])
+
     def masked_outputs(self, *args: Any) -> list[bool]:
         """Tell for each output whether it carries a Keras mask when the first argument does."""
         value = self._value(self._request("masked_outputs", args=args), args, {})
         return self.submission.shaped(value, list[bool])
+
+    def heard_mask(self, *args: Any, functional: bool = False) -> Any:
+        """Return the Keras mask that a layer after this one hears, None where it hears none."""
+        reply = self._request("heard_mask", args=args, functional=functional)
+        return self._value(reply, args, {})
 
     # Round trips
 

@@ -41,6 +41,18 @@ def _there(owner: Any, path: str) -> bool:
         return False
 
 
+def _waits(owner: Any, path: str) -> bool:
+    """Tell whether one of Keras's own layers on a path waits for a call before it makes its parts."""
+    for name in path.split("."):
+        try:
+            owner = _attribute(owner, name)
+        except (AttributeError, IndexError, TypeError, ValueError):
+            return False
+        if type(owner).__module__.startswith("keras.") and not getattr(owner, "built", True):
+            return True
+    return False
+
+
 def _variable(owner: Any, path: str) -> Any:
     found = _attribute(owner, path)
     if not isinstance(found, keras.Variable):
@@ -113,7 +125,7 @@ def do_read(self: Session, target: wire.Handle, paths: list[str]) -> wire.Reply:
             try:
                 built = bool(_attribute(owner, sublayer).built) if sublayer else True
             except (AttributeError, IndexError, TypeError, ValueError):
-                built = True
+                built = not _waits(owner, sublayer)
             kind = "weightless" if _there(owner, sublayer) else "missing"
             if isinstance(error, IndexError):
                 kind = "short"
@@ -127,6 +139,31 @@ def do_write(self: Session, target: wire.Handle, values: dict[str, np.ndarray]) 
     for path, value in values.items():
         _variable(owner, path).assign(value)
     return wire.Reply()
+
+
+def do_fill(self: Session, target: wire.Handle, path: str, scale: float, seed: int) -> wire.Reply:
+    """Give every weight below an attribute path new random values (0 for a scale of 0); reply their number."""
+    weights = _attribute(self.objects[target.number], path).weights
+    rng = np.random.default_rng(seed)
+    for weight in weights:
+        weight.assign(scale * rng.normal(size=weight.shape).astype("float32"))
+    return wire.Reply(value=len(weights))
+
+
+def do_untouched(self: Session, target: wire.Handle, args: list[Any], kwargs: dict[str, Any]) -> wire.Reply:
+    """List the trainable weights that no gradient of the first output reaches, or one of zeros only."""
+    owner = self.objects[target.number]
+    call = (self.receive(args), self.receive(kwargs))
+    variables = list(owner.trainable_variables)
+
+    def total() -> Any:
+        output = next(_flat(owner(*call[0], **call[1])))
+        directions = np.random.default_rng(0).normal(size=output.shape).astype("float32")
+        return keras.ops.sum(output * keras.ops.convert_to_tensor(directions))
+
+    found = _gradients(total, owner, variables)
+    pairs = zip(variables, found, strict=True)
+    return wire.Reply(value=[v.path for v, g in pairs if g is None or not np.any(to_numpy(g))])
 
 
 def do_facts(self: Session, target: wire.Handle, paths: list[str]) -> wire.Reply:
@@ -191,10 +228,12 @@ class _Listener(keras.layers.Layer):
         super().__init__()
         self.supports_masking = True
         self.heard = False
+        self.heard_mask: Any = None
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Keras passes the input's mask, if there is one."""
         self.heard = mask is not None
+        self.heard_mask = mask
         return inputs
 
 
@@ -208,6 +247,17 @@ def do_masked_outputs(self: Session, target: wire.Handle, args: list[Any]) -> wi
         listener(output)
         heard.append(listener.heard)
     return wire.Reply(value=heard)
+
+
+def do_heard_mask(self: Session, target: wire.Handle, args: list[Any], functional: bool) -> wire.Reply:
+    """Call an object and a layer after it, in a functional model if asked; reply with the mask it hears."""
+    owner, inputs, listener = self.objects[target.number], self.receive(args), _Listener()
+    if functional:
+        symbols = [keras.Input(item.shape[1:], dtype=item.dtype.name) for item in inputs]
+        keras.Model(symbols, listener(owner(*symbols)))(inputs)
+    else:
+        listener(owner(*inputs))
+    return wire.Reply(value=to_numpy(listener.heard_mask))
 
 
 def _flat(value: Any) -> Iterator[Any]:
