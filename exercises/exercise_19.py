@@ -5,7 +5,8 @@ token at a time, and looks back at the source before each. Tokens are integers, 
 
     Encoder   embedding (Embedding), then lstm (LSTM of `units`)
               call(tokens (B, T)) -> outputs (B, T, units), h (B, units), c (B, units)
-              outputs are the LSTM's at every position, h and c its states after the last real token.
+              outputs are the LSTM's at every position (nobody looks at those at padding), h and c its
+              states after the last real token.
 
     Decoder   embedding, attention (BahdanauAttention of `units`), lstm_cell (LSTMCell of `units`),
               output_dense (Dense of vocab_size)
@@ -22,8 +23,9 @@ token at a time, and looks back at the source before each. Tokens are integers, 
 (Bahdanau et al. 2015, sections 3.1 and 3.2; the states are those of an LSTM.) [a, b] is a and b side by
 side along the last axis. `mask` is True where the source is real. The decoder starts from the encoder's h
 and c. Training is by teacher forcing: step t reads target_in[:, t], whatever was predicted before, so the
-logits at t depend on the targets up to t only. Padding in the source changes nothing. T_out is static: a
-Python loop over it is fine. `step` also works on a Decoder that was never called before.
+logits at t depend on the targets up to t only. Padding stands at the end; in the source it changes nothing,
+in a target its logits are free. There is no dropout. T_out is static: a Python loop over it is fine. `step`
+also works on a Decoder that was never called before.
 
 BahdanauAttention is given. Not allowed: Keras's own attention layers.
 

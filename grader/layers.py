@@ -261,6 +261,10 @@ class RemoteLayer:
         other.state = replace(other.state, weights=self.state.weights)
         return other
 
+    def rebuilt(self) -> RemoteLayer:
+        """A new layer from get_config and from_config; it has no weights before its first call."""
+        return self._other(self._request("rebuilt"))
+
     def _other(self, reply: wire.Reply) -> RemoteLayer:
         handle = self._value(reply, [], {})
         if not isinstance(handle, wire.Handle):

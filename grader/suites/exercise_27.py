@@ -636,7 +636,7 @@ def tasks(rng: np.random.Generator, count: int) -> tuple[list[np.ndarray], np.nd
     return [source, np.concatenate([task, labels[:, :-1]], axis=1).astype(np.int32)], labels
 
 
-@exercise.check("it learns to copy and to reverse strings of digits", seconds=60.0, costly=True)
+@exercise.check("it learns to copy and to reverse strings of digits", seconds=120.0, costly=True)
 def learns(submission: Submission, rng: np.random.Generator) -> None:
     submission.seed_keras(int(rng.integers(2**31)))
     model = submission.new(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 
 from . import wire
 from .session import Session, portable
+
+# Said of every model whose sublayers build themselves, which is how these exercises are written.
+warnings.filterwarnings("ignore", message=r"`build\(\)` was called on layer")
 
 
 def to_numpy(value: Any) -> Any:
@@ -142,7 +146,7 @@ def do_write(self: Session, target: wire.Handle, values: dict[str, np.ndarray]) 
 
 
 def do_fill(self: Session, target: wire.Handle, path: str, scale: float, seed: int) -> wire.Reply:
-    """Give every weight below an attribute path new random values (0 for a scale of 0); reply their number."""
+    """Give every weight below an attribute path random values (0 for a scale of 0); reply their number."""
     weights = _attribute(self.objects[target.number], path).weights
     rng = np.random.default_rng(seed)
     for weight in weights:
@@ -219,6 +223,12 @@ def do_reloaded(self: Session, target: wire.Handle, args: list[Any], kwargs: dic
     model.load_weights(path)
     os.remove(path)
     return wire.Reply(value=self.keep(fresh))
+
+
+def do_rebuilt(self: Session, target: wire.Handle) -> wire.Reply:
+    """Make an object anew from its own configuration."""
+    owner = self.objects[target.number]
+    return wire.Reply(value=self.keep(type(owner).from_config(owner.get_config())))
 
 
 class _Listener(keras.layers.Layer):

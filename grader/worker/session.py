@@ -169,9 +169,13 @@ class Session:
         """Call with arguments from the wire; report the result and which arguments changed."""
         args, kwargs = self.receive(args), self.receive(kwargs)
         named = list(_arrays(args, "argument")) + list(_arrays(kwargs, ""))
-        before = [array.tobytes() for _, array in named]
+        before = {name: array.tobytes() for name, array in named}
         result = convert(function(*args, **kwargs))
-        mutated = [name for (name, array), old in zip(named, before, strict=True) if array.tobytes() != old]
+        # Looked up again: what stood in a list may have been replaced.
+        after = {
+            name: array.tobytes() for name, array in [*_arrays(args, "argument"), *_arrays(kwargs, "")]
+        }
+        mutated = [name for name, old in before.items() if after.get(name) != old]
         return wire.Reply(value=result, mutated=mutated)
 
     def receive(self, value: Any) -> Any:
