@@ -10,6 +10,7 @@ import numpy as np
 from grader import reference
 from grader.exercise import Exercise
 from grader.submission import LayerState, Submission
+from grader.transformer_reference import DECODER_PATHS, ENCODER_PATHS, below, decoder_layer, encoder_layer
 
 NAME = "Transformer"
 LAYERS, WIDTH, HEADS, INNER, SOURCE, TARGET, LONGEST = 2, 8, 2, 11, 7, 9, 6
@@ -22,25 +23,6 @@ SIZES = {
     "target_vocab": TARGET,
     "max_length": LONGEST,
 }
-KINDS = ("kernel", "bias")
-ATTENTION = [
-    f"{part}_dense.{kind}" for part in ("query", "key", "value", "output") for kind in ("kernel", "bias")
-]
-FEED_FORWARD = [f"ffn_{part}.{kind}" for part in ("inner", "outer") for kind in KINDS]
-ENCODER_LAYER = [
-    *(f"self_attention.{path}" for path in ATTENTION),
-    *FEED_FORWARD,
-    *(f"{norm}_norm.{kind}" for norm in ("attention", "ffn") for kind in ("gamma", "beta")),
-]
-DECODER_LAYER = [
-    *(f"{which}_attention.{path}" for which in ("self", "cross") for path in ATTENTION),
-    *FEED_FORWARD,
-    *(
-        f"{norm}_norm.{kind}"
-        for norm in ("self_attention", "cross_attention", "ffn")
-        for kind in ("gamma", "beta")
-    ),
-]
 EMBEDDINGS = [f"{which}_embedding.token_embedding.embeddings" for which in ("source", "target")]
 BATCH, STRINGS, TRAINING_STEPS, DIGITS = 64, 512, 600, 10
 COPY, REVERSE = 11, 12  # the first token that goes in says what is to be written; digits are 1 to 10
@@ -55,8 +37,8 @@ exercise = Exercise(
     weights={
         NAME: [
             *EMBEDDINGS,
-            *(f"encoder_layers.{number}.{path}" for number in range(LAYERS) for path in ENCODER_LAYER),
-            *(f"decoder_layers.{number}.{path}" for number in range(LAYERS) for path in DECODER_LAYER),
+            *(f"encoder_layers.{number}.{path}" for number in range(LAYERS) for path in ENCODER_PATHS),
+            *(f"decoder_layers.{number}.{path}" for number in range(LAYERS) for path in DECODER_PATHS),
             "output_dense.kernel",
             "output_dense.bias",
         ]
@@ -78,59 +60,6 @@ exercise = Exercise(
         "self.decoder_layers: x = layer(x, memory, memory_mask=real); return self.output_dense(x).",
     ],
 )
-
-
-class Part:
-    """A layer's weights under a prefix, and what is computed with them."""
-
-    def __init__(self, layer: LayerState, prefix: str) -> None:
-        self.layer, self.prefix = layer, prefix
-
-    def __getitem__(self, path: str) -> np.ndarray:
-        return self.layer[f"{self.prefix}.{path}"]
-
-    def dense(self, x: np.ndarray, name: str) -> np.ndarray:
-        """Return a dense layer's output, without activation."""
-        return x @ self[f"{name}.kernel"] + self[f"{name}.bias"]
-
-    def norm(self, x: np.ndarray, name: str) -> np.ndarray:
-        """Return the layer normalisation over the last axis."""
-        centred = x - x.mean(axis=-1, keepdims=True)
-        scaled = centred / np.sqrt(np.mean(centred**2, axis=-1, keepdims=True) + 1e-6)
-        return scaled * self[f"{name}.gamma"] + self[f"{name}.beta"]
-
-    def attention(self, name: str, x: np.ndarray, memory: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Multi-head attention with Keras's kernels, (D, H, K); equal weights where nothing is allowed."""
-
-        def heads(which: str, of: np.ndarray) -> np.ndarray:
-            projected = np.einsum("btd,dhk->bhtk", of, self[f"{name}.{which}_dense.kernel"])
-            return projected + self[f"{name}.{which}_dense.bias"][:, None]
-
-        query, key, value = heads("query", x), heads("key", memory), heads("value", memory)
-        scores = np.einsum("bhqk,bhsk->bhqs", query, key) / np.sqrt(query.shape[-1])
-        mask = np.broadcast_to(mask[:, None], scores.shape)
-        weights = reference.softmax(np.where(mask | ~mask.any(-1, keepdims=True), scores, -np.inf))
-        weights = np.where(mask.any(-1, keepdims=True), weights, 1 / scores.shape[-1])
-        joined = np.einsum("bhqs,bhsk->bqhk", weights, value)
-        output = np.einsum("bqhk,hkd->bqd", joined, self[f"{name}.output_dense.kernel"])
-        return output + self[f"{name}.output_dense.bias"]
-
-    def feed_forward(self, x: np.ndarray) -> np.ndarray:
-        """Return the feed-forward network's sublayer, residual and norm included."""
-        hidden = np.maximum(self.dense(x, "ffn_inner"), 0)
-        return self.norm(x + self.dense(hidden, "ffn_outer"), "ffn_norm")
-
-
-def encoder_layer(part: Part, x: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    x = part.norm(x + part.attention("self_attention", x, x, mask), "attention_norm")
-    return part.feed_forward(x)
-
-
-def decoder_layer(part: Part, x: np.ndarray, memory: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    causal = np.tri(x.shape[1], dtype=bool)[None]
-    x = part.norm(x + part.attention("self_attention", x, x, causal), "self_attention_norm")
-    x = part.norm(x + part.attention("cross_attention", x, memory, mask), "cross_attention_norm")
-    return part.feed_forward(x)
 
 
 def sinusoids(length: int, width: int) -> np.ndarray:
@@ -181,10 +110,11 @@ def transformer(
     for number in range(count):
         mask = encoder_mask(source, number)
         mask = mask[:, None] if mask.ndim == 2 else mask
-        memory.append(encoder_layer(Part(layer, f"encoder_layers.{number}"), encoder_input(memory), mask))
+        part = below(layer, f"encoder_layers.{number}")
+        memory.append(encoder_layer(part, encoder_input(memory), mask))
     states = [starting(embedding(layer, "target", target_in), memory[-1])]
     for number in range(count):
-        part, mask = Part(layer, f"decoder_layers.{number}"), decoder_mask(source, target_in)[:, None]
+        part, mask = below(layer, f"decoder_layers.{number}"), decoder_mask(source, target_in)
         states.append(decoder_layer(part, decoder_input(states), memory_of(memory, number), mask))
     return finishing(states[-1] @ layer["output_dense.kernel"] + layer["output_dense.bias"])
 
