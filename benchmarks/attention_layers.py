@@ -3,8 +3,8 @@
     uv run --group witnesses python benchmarks/attention_layers.py [rounds]
 
 B = 8, T = 128, D = 256, H = 8, float32 on the CPU, as a compiled graph (tf.function). Ours and theirs run
-in processes of their own, by turns, so that a busy moment touches both. Memory is what a process takes at most
-above what it had with the layer built.
+in processes of their own, by turns, so that a busy moment touches both. Memory is what a process takes at
+most above what it had with the layer built.
 """
 
 from __future__ import annotations
