@@ -70,7 +70,7 @@ def test_right_answers_pass_on_many_seeds(
 ) -> None:
     verdict = judging.grade(exercise, path, worker, seed=0)
     assert verdict.passed, verdict.fault or verdict.checks
-    # Checks that train take long, and the verdict above has run them.
+    # Checks that train or compile take long, and the verdict above has run them.
     monkeypatch.setattr(exercise, "checks", [check for check in exercise.checks if not check.costly])
     few, many = range(1, 5), range(5, seeds(exercise))
     assert not list(judging.failures_over_seeds(exercise, path, worker, few))

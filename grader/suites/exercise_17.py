@@ -535,7 +535,7 @@ def round_trips(submission: Submission, rng: np.random.Generator) -> None:
         layer.reloaded(query, values).expect(query, values)
 
 
-@exercise.check("under jit_compile, and in fit")
+@exercise.check("under jit_compile, and in fit", costly=True)
 def compiled(submission: Submission, rng: np.random.Generator) -> None:
     layer = layer_of(submission, rng)
     query, values = draw(rng, 2, 4), draw(rng, 2, 5, 3)

@@ -496,7 +496,7 @@ def round_trips(submission: Submission, rng: np.random.Generator) -> None:
         layer.reloaded(states).expect(states)
 
 
-@exercise.check("under jit_compile, and in fit")
+@exercise.check("under jit_compile, and in fit", costly=True)
 def compiled(submission: Submission, rng: np.random.Generator) -> None:
     layer = layer_of(submission, rng)
     states = draw(rng, 2, 5, 3)

@@ -711,7 +711,7 @@ def round_trips(submission: Submission, rng: np.random.Generator) -> None:
         other.expect_method("step", *step)
 
 
-@exercise.check("under jit_compile")
+@exercise.check("under jit_compile", costly=True)
 def compiled(submission: Submission, rng: np.random.Generator) -> None:
     model = model_of(submission, rng)
     inputs = [padded(ids(rng, 2, 3, below=7), 3, 2), ids(rng, 2, 2, below=9)]

@@ -641,7 +641,7 @@ def round_trips(submission: Submission, rng: np.random.Generator) -> None:
         layer.reloaded(x).expect(x)
 
 
-@exercise.check("under jit_compile, and in fit")
+@exercise.check("under jit_compile, and in fit", costly=True)
 def compiled(submission: Submission, rng: np.random.Generator) -> None:
     layer = layer_of(submission, rng)
     x = draw(rng, 2, 5, 6)

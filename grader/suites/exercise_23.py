@@ -695,7 +695,7 @@ def round_trips(submission: Submission, rng: np.random.Generator) -> None:
             submission.fail("The rebuilt layer drops nothing in training.", "config-incomplete")
 
 
-@exercise.check("under jit_compile, and in fit")
+@exercise.check("under jit_compile, and in fit", costly=True)
 def compiled(submission: Submission, rng: np.random.Generator) -> None:
     # A layer of its own: the training step changes weights.
     layer = submission.new(NAME, num_heads=3, d_model=12)

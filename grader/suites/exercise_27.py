@@ -546,7 +546,7 @@ def round_trips(submission: Submission, rng: np.random.Generator) -> None:
         model.reloaded(inputs).expect(inputs)
 
 
-@exercise.check("under jit_compile")
+@exercise.check("under jit_compile", costly=True)
 def compiled(submission: Submission, rng: np.random.Generator) -> None:
     model = model_of(submission, rng)
     inputs = [padded(ids(rng, 2, 3, below=SOURCE), 3, 2), ids(rng, 2, 2, below=SOURCE)]

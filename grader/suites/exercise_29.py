@@ -602,7 +602,7 @@ def round_trips(submission: Submission, rng: np.random.Generator) -> None:
         submission.fail("A model rebuilt from get_config, with the saved weights, gives other logits.")
 
 
-@exercise.check("under jit_compile")
+@exercise.check("under jit_compile", costly=True)
 def compiled(submission: Submission, rng: np.random.Generator) -> None:
     sound(submission, rng)
     model = framed(submission, rng)
