@@ -21,7 +21,9 @@ KERAS_EXERCISES = [
 def test_solution_passes(exercise, backend: str, run_cli) -> None:
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed (uv run --extra {backend} pytest -m backend)")
-    done = run_cli(exercise.name, "--solution", "--json", env={**os.environ, "KERAS_BACKEND": backend})
+    done = run_cli(
+        exercise.name, "--solution", "--json", env={**os.environ, "KERAS_BACKEND": backend}, timeout=600
+    )
     wrong = [check for check in json.loads(done.stdout)["checks"] if check["status"] != "passed"]
     assert not wrong
     assert done.returncode == 0
