@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from typing import Any
 
@@ -89,3 +90,32 @@ def test_sinusoids(hub, width: int) -> None:
     ours = registry.load(24).oracles["PositionalEmbedding"](state, tokens)
     positions = hub.layers.SinePositionEncoding()(np.zeros((2, 5, width), "float32"))
     np.testing.assert_allclose(ours, table[tokens] * np.sqrt(width) + np.asarray(positions), atol=1e-4)
+
+
+def test_masked_language_model_head(hub) -> None:
+    """On states that are normalised already, and with a linear identity for its dense layer, it is ours."""
+    keras = pytest.importorskip("keras")
+    vocab_size, length = 13, 6
+    bert = load_solution(28).Bert(vocab_size, 1, WIDTH, HEADS, INNER, max_length=length)
+    tokens = np.random.default_rng(4).integers(0, vocab_size, size=(BATCH, length))
+    ours = {name: keras.ops.convert_to_numpy(value) for name, value in bert(tokens).items()}
+    tied = hub.layers.ReversibleEmbedding(vocab_size, WIDTH)
+    tied.build()
+    tied.set_weights(bert.token_embedding.get_weights())
+    head = hub.layers.MaskedLMHead(
+        token_embedding=tied, intermediate_activation="linear", layer_norm_epsilon=1e-6
+    )
+    states, everywhere = ours["sequence_output"], np.tile(np.arange(length), (BATCH, 1))
+    head(states, mask_positions=everywhere)
+    head._intermediate_dense.set_weights([np.eye(WIDTH), np.zeros(WIDTH)])
+    theirs = keras.ops.convert_to_numpy(head(states, mask_positions=everywhere))
+    np.testing.assert_allclose(ours["mlm_logits"], theirs, atol=1e-3)
+
+
+def load_solution(number: int) -> Any:
+    """Import a reference solution."""
+    path = registry.solution_file(f"exercise_{number:02d}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
