@@ -134,8 +134,11 @@ class _Run:
         self.session: Session | None = None
         self.shared: dict[Any, Any] = {}
         self.timeouts = 0
+        # JAX compiles every operation at its first call, for every shape.
+        on_jax = exercise.kind == "keras" and os.environ.get("KERAS_BACKEND") == "jax"
+        self.patience = 4.0 if on_jax else 1.0
         # Code that takes seconds to load and then crashes is loaded for every check.
-        self.deadline = time.monotonic() + 12 * exercise.seconds
+        self.deadline = time.monotonic() + 12 * exercise.seconds * self.patience
         self.comparisons: list[Comparison] = []
         self.failures: list[_Failure] = []
 
@@ -149,7 +152,8 @@ class _Run:
 
     def time_limit(self, check: Check) -> float:
         """Seconds for a check: less once one timed out, so that a loop costs little."""
-        return (check.seconds or self.exercise.seconds) / (10 if self.timeouts else 1)
+        limit = self.patience * (check.seconds or self.exercise.seconds)
+        return limit / 10 if self.timeouts else limit
 
     def live_session(self) -> Session:
         """Return a session with the code loaded. Raises _LoadEnded."""
