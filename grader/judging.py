@@ -57,6 +57,7 @@ def grade(
     worker: Worker,
     seed: int | None = None,
     progress: Progress | None = None,
+    stop_after: int | None = None,
 ) -> Verdict:
     """Grade a file.
 
@@ -66,6 +67,7 @@ def grade(
         worker: Where the code runs.
         seed: For the inputs; drawn when None.
         progress: Called with each result as it comes; misconceptions may still be refined.
+        stop_after: Run no more checks once so many did not pass; for proofs of wrong answers.
 
     Returns:
         A verdict; a fault of the grader is one too, never an exception.
@@ -73,7 +75,7 @@ def grade(
     start = time.perf_counter()
     verdict = Verdict(exercise.name, fresh_seed() if seed is None else seed, worker.sandbox)
     try:
-        _grade(exercise, path, worker, verdict, progress or (lambda _: None))
+        _grade(exercise, path, worker, verdict, progress or (lambda _: None), stop_after)
     except (WorkerStartError, GraderFault) as fault:
         verdict.fault = str(fault)
     except OSError as error:
@@ -85,7 +87,14 @@ def grade(
     return verdict
 
 
-def _grade(exercise: Exercise, path: Path, worker: Worker, verdict: Verdict, progress: Progress) -> None:
+def _grade(
+    exercise: Exercise,
+    path: Path,
+    worker: Worker,
+    verdict: Verdict,
+    progress: Progress,
+    stop_after: int | None,
+) -> None:
     def only(name: str, status: str, message: str) -> None:
         verdict.checks = [CheckResult(name, status, message)]  # type: ignore[arg-type]
         progress(verdict.checks[0])
@@ -113,7 +122,7 @@ def _grade(exercise: Exercise, path: Path, worker: Worker, verdict: Verdict, pro
         only("uses only what is allowed", "forbidden", message + "\n".join(lines))
         return
     worker.preload(exercise.kind)
-    _run_checks(_Run(exercise, source, worker), verdict, progress)
+    _run_checks(_Run(exercise, source, worker), verdict, progress, stop_after)
 
 
 class _Failure(NamedTuple):
@@ -194,9 +203,11 @@ def _ended_message(ended: SessionEnded, seconds: float) -> str:
     return f"The process ended: {ended}."
 
 
-def _run_checks(run: _Run, verdict: Verdict, progress: Progress) -> None:
+def _run_checks(run: _Run, verdict: Verdict, progress: Progress, stop_after: int | None) -> None:
     try:
         for check in run.exercise.checks:
+            if stop_after is not None and len(verdict.checks) - verdict.passed_count >= stop_after:
+                break
             if time.monotonic() > run.deadline:
                 message = "Not run: the time for the whole exercise is used up."
                 result = CheckResult(check.title, "timeout", message, ran=False)

@@ -93,12 +93,14 @@ class Proof(NamedTuple):
         return {check.name for check in self.verdict.checks if check.ran and check.status != "passed"}
 
 
-def grade_text(exercise: Exercise, text: str, worker: Worker, seed: int | None = None) -> Proof:
+def grade_text(
+    exercise: Exercise, text: str, worker: Worker, seed: int | None = None, stop_after: int | None = None
+) -> Proof:
     """Grade source text as a learner's file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{exercise.name}.py"
         path.write_text(text, encoding="utf-8")
-        return Proof(grade(exercise, path, worker, seed))
+        return Proof(grade(exercise, path, worker, seed, stop_after=stop_after))
 
 
 def variants(exercise: Exercise) -> list[Path]:

@@ -905,9 +905,9 @@ def telling(rng: np.random.Generator, ids: tuple[str, ...], settings: dict[str, 
     found = [exercise.misconceptions[id] for id in ids]
     for _ in range(2000):
         case = Case(drawn(rng, **model), **settings)
-        greedy = found[0].target == GREEDY
+        greedy = GREEDY in found[0].functions
         decode, right = (case.greedy, greedy_decode) if greedy else (case.beam, beam_search)
-        results = [decode(right), *(decode(item.function) for item in found if item.function)]
+        results = [decode(right), *(decode(give) for item in found for give in item.functions.values())]
         told_apart = all(one != other for one, other in itertools.combinations(results, 2))
         if told_apart and (greedy or unambiguous(case)):
             return case
