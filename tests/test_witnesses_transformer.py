@@ -112,6 +112,31 @@ def test_masked_language_model_head(hub) -> None:
     np.testing.assert_allclose(ours["mlm_logits"], theirs, atol=1e-3)
 
 
+def test_self_attention_is_one_head(hub) -> None:
+    keras = pytest.importorskip("keras")
+    parts = ("query_dense", "key_dense", "value_dense", "output_dense")
+    (x,) = arrays(5, (BATCH, LENGTH, WIDTH))
+    rng = np.random.default_rng(22)
+    shapes = {
+        f"{part}.{kind}": (WIDTH,) * rank for part in parts for kind, rank in (("kernel", 2), ("bias", 1))
+    }
+    state = LayerState(
+        {"d_model": WIDTH}, {path: rng.normal(size=shape) / 2 for path, shape in shapes.items()}
+    )
+    mask = np.tri(LENGTH, dtype=bool)
+    theirs = keras.layers.MultiHeadAttention(1, WIDTH)
+    theirs.build((None, None, WIDTH), (None, None, WIDTH))
+    for part in parts:
+        for variable in getattr(theirs, part).weights:
+            kind = "kernel" if "kernel" in variable.path else "bias"
+            variable.assign(state[f"{part}.{kind}"].reshape(variable.shape))
+    narrow = x.astype("float32")
+    expected, weights = theirs(narrow, narrow, attention_mask=mask[None], return_attention_scores=True)
+    ours = registry.load(22).oracles["SelfAttention"](state, x, mask, return_attention_scores=True)
+    np.testing.assert_allclose(ours[0], keras.ops.convert_to_numpy(expected), atol=1e-4)
+    np.testing.assert_allclose(ours[1], keras.ops.convert_to_numpy(weights)[:, 0], atol=1e-5)
+
+
 def load_solution(number: int) -> Any:
     """Import a reference solution."""
     path = registry.solution_file(f"exercise_{number:02d}")
