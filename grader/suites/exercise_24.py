@@ -609,7 +609,7 @@ def round_trips(submission: Submission, rng: np.random.Generator) -> None:
         other.expect(ids(rng, 2, LONGEST - 1))
 
 
-@exercise.check("under jit_compile, and in fit", costly=True)
+@exercise.check("under jit_compile, and in fit")
 def compiled(submission: Submission, rng: np.random.Generator) -> None:
     layer = layer_of(submission, rng)
     tokens = ids(rng, 2, 3)
