@@ -192,6 +192,7 @@ mistake(
     "The cross-attention gets the target's mask. What is attended to is the memory, so the mask is the "
     "source's.",
     {DECODE: DECODE.replace("real", "ops.not_equal(target_in, 0)")},
+    encoder_mask=lambda source, number: real_tokens(source) if number else real_pairs(source),
     decoder_mask=lambda source, target_in: real_tokens(target_in),
 )
 mistake(
