@@ -143,7 +143,7 @@ class _Run:
         self.session: Session | None = None
         self.shared: dict[Any, Any] = {}
         self.timeouts = 0
-        # JAX compiles every operation at its first call, for every shape.
+        # JAX compiles every operation at its first call, for every shape, and keeps what it compiled.
         on_jax = exercise.kind == "keras" and os.environ.get("KERAS_BACKEND") == "jax"
         self.patience = 4.0 if on_jax else 1.0
         # Code that takes seconds to load and then crashes is loaded for every check.
@@ -155,7 +155,7 @@ class _Run:
         keras = self.exercise.kind == "keras"
         return Limits(
             seconds=self.exercise.seconds,
-            memory=self.exercise.memory_mib * _MEBIBYTE,
+            memory=self.exercise.memory_mib * _MEBIBYTE * (3 if self.patience > 1 else 1),
             address_space=None if keras else _NUMPY_ADDRESS_SPACE,
         )
 
