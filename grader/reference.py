@@ -17,6 +17,11 @@ def softmax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
     return np.divide(powers, total, out=np.zeros_like(powers), where=total > 0)
 
 
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)), without overflow."""
+    return 0.5 * (1 + np.tanh(x / 2))
+
+
 def masked(scores: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """Scores with -inf where the mask (True or 1: may attend) forbids."""
     return scores if mask is None else np.where(np.asarray(mask, bool), scores, -np.inf)

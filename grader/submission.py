@@ -61,6 +61,12 @@ class LayerState:
     def __getitem__(self, path: str) -> np.ndarray:
         return self.weights[path]
 
+    def below(self, prefix: str) -> LayerState:
+        """The state of a layer within a model: the weights below a path, with paths of their own."""
+        start = f"{prefix}."
+        weights = {path[len(start) :]: it for path, it in self.weights.items() if path.startswith(start)}
+        return replace(self, weights=weights)
+
 
 def _float_dtype(values: Any) -> str:
     """float32 when every float array of a call is float32 and there is one; else float64."""

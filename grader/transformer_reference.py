@@ -1,7 +1,7 @@
 """The Transformer in float64 from a Keras layer's own weights, for the oracles of exercises 25 to 29.
 
 A sublayer's weights are read by attribute path, as in "self_attention.query_dense.kernel". Where a layer is
-part of a model, `below(model, "encoder_layers.0")` is what these functions take. Dropout is left out: it
+part of a model, `model.below("encoder_layers.0")` is what these functions take. Dropout is left out: it
 acts in training only. The keywords behind the star replace a step, so that suites can compute mistakes.
 
 Vaswani et al. 2017, Attention Is All You Need, sections 3.1 to 3.3.
@@ -10,7 +10,6 @@ Vaswani et al. 2017, Attention Is All You Need, sections 3.1 to 3.3.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -64,13 +63,6 @@ def shapes(paths: list[str], d_model: int, num_heads: int, d_ff: int) -> dict[st
         owner, kind = path.split(".")[-2:]
         found[path] = known.get(owner, {}).get(kind, (d_model,))
     return found
-
-
-def below(layer: LayerState, prefix: str) -> LayerState:
-    """The state of a layer within a model: the weights below a path, with paths of their own."""
-    start = f"{prefix}."
-    weights = {path[len(start) :]: it for path, it in layer.weights.items() if path.startswith(start)}
-    return replace(layer, weights=weights)
 
 
 def relu(x: np.ndarray) -> np.ndarray:

@@ -74,29 +74,15 @@ exercise = Exercise(
 )
 
 
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(x / 2))
-
-
-class Part:
-    """A layer's weights under a prefix, so that one formula serves Decoder and Seq2Seq."""
-
-    def __init__(self, layer: LayerState, prefix: str) -> None:
-        self.layer, self.prefix = layer, prefix
-
-    def __getitem__(self, path: str) -> np.ndarray:
-        return self.layer[f"{self.prefix}{path}"]
-
-
-def lstm_step(x: np.ndarray, h: np.ndarray, c: np.ndarray, part: Part, name: str) -> Any:
+def lstm_step(x: np.ndarray, h: np.ndarray, c: np.ndarray, part: LayerState, name: str) -> Any:
     """One step of Keras's LSTM: gates in the order input, forget, candidate, output."""
     z = x @ part[f"{name}.kernel"] + h @ part[f"{name}.recurrent_kernel"] + part[f"{name}.bias"]
     admit, forget, candidate, show = np.split(z, 4, axis=-1)
-    c = sigmoid(forget) * c + sigmoid(admit) * np.tanh(candidate)
-    return sigmoid(show) * np.tanh(c), c
+    c = reference.sigmoid(forget) * c + reference.sigmoid(admit) * np.tanh(candidate)
+    return reference.sigmoid(show) * np.tanh(c), c
 
 
-def attend(query: np.ndarray, values: np.ndarray, mask: np.ndarray | None, part: Part) -> Any:
+def attend(query: np.ndarray, values: np.ndarray, mask: np.ndarray | None, part: LayerState) -> Any:
     """Additive attention: context and weights."""
     queries = query @ part["attention.query_dense.kernel"] + part["attention.query_dense.bias"]
     keys = values @ part["attention.value_dense.kernel"] + part["attention.value_dense.bias"]
@@ -116,7 +102,7 @@ def encode(
     **_: Any,
 ) -> Any:
     """The encoder's right answer; keywords replace steps by mistaken ones."""
-    part = Part(layer, prefix)
+    part = layer.below(prefix) if prefix else layer
     embedded = part["embedding.embeddings"][tokens]
     real = reading(tokens)
     h = c = np.zeros((len(tokens), part["lstm.cell.recurrent_kernel"].shape[0]))
@@ -147,7 +133,7 @@ def step(
     **_: Any,
 ) -> Any:
     """A decoder step's right answer; keywords replace steps by mistaken ones."""
-    part = Part(layer, prefix)
+    part = layer.below(prefix) if prefix else layer
     h, c = states
     mask = allowing(mask)
     context, weights = attend(querying(h, c), encoder_outputs, mask, part)
@@ -177,14 +163,12 @@ def translate(
 ) -> np.ndarray:
     """The whole model's right answer; keywords replace steps by mistaken ones."""
     source, target_in = inputs
-    outputs, h, c = encode(layer, source, prefix="encoder.", **steps)
+    outputs, h, c = encode(layer, source, prefix="encoder", **steps)
     states = first = starting(h, c)
     logits: list[np.ndarray] = []
     for t in rounds(target_in.shape[1]):
         token = forcing(target_in, t, logits)
-        new, states, _ = step(
-            layer, token, states, outputs, source_mask(source), prefix="decoder.", **steps
-        )
+        new, states, _ = step(layer, token, states, outputs, source_mask(source), prefix="decoder", **steps)
         states = carrying(states, first)
         logits.append(new)
     return stacking(logits)

@@ -10,7 +10,7 @@ import numpy as np
 from grader import reference
 from grader.exercise import Exercise
 from grader.submission import LayerState, Submission
-from grader.transformer_reference import DECODER_PATHS, ENCODER_PATHS, below, decoder_layer, encoder_layer
+from grader.transformer_reference import DECODER_PATHS, ENCODER_PATHS, decoder_layer, encoder_layer
 
 NAME = "Transformer"
 LAYERS, WIDTH, HEADS, INNER, SOURCE, TARGET, LONGEST = 2, 8, 2, 11, 7, 9, 6
@@ -110,11 +110,11 @@ def transformer(
     for number in range(count):
         mask = encoder_mask(source, number)
         mask = mask[:, None] if mask.ndim == 2 else mask
-        part = below(layer, f"encoder_layers.{number}")
+        part = layer.below(f"encoder_layers.{number}")
         memory.append(encoder_layer(part, encoder_input(memory), mask))
     states = [starting(embedding(layer, "target", target_in), memory[-1])]
     for number in range(count):
-        part, mask = below(layer, f"decoder_layers.{number}"), decoder_mask(source, target_in)
+        part, mask = layer.below(f"decoder_layers.{number}"), decoder_mask(source, target_in)
         states.append(decoder_layer(part, decoder_input(states), memory_of(memory, number), mask))
     return finishing(states[-1] @ layer["output_dense.kernel"] + layer["output_dense.bias"])
 
