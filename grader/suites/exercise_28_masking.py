@@ -433,9 +433,9 @@ def fates(submission: Submission, rng: np.random.Generator) -> None:
         f"{found[2]:.1%} as before."
     )
     masked = [row[chosen] == LARGE.mask for row, chosen in zip(task.inputs, task.chosen, strict=True)]
-    # A random id may happen to be [MASK].
+    # A random id may happen to be [MASK]; rows that are alike because hardly any token is are another mistake.
     alike = np.mean([np.mean(row == (row.mean() > 0.5)) for row in masked if row.size])
-    if alike > 0.98 and 0 < found[0] < 1:
+    if alike > 0.98 and 0.2 < found[0] < 1:
         submission.fail(message, "fates-shared")
     replaced = np.bincount(given[given != label], minlength=LARGE.vocab)
     if replaced.max() > count / 2 and np.argmax(replaced) != LARGE.mask:
