@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from grader.confinement import WorkerStartError
+from grader import cli_desk
+from grader.cli_common import COMMAND_WRONG, GRADER_FAILED, INTERRUPTED, fail, resolve, started_worker
+from grader.interview.command import interview
 
 if TYPE_CHECKING:
     from grader.exercise import Exercise
     from grader.verdict import Verdict
-    from grader.workers import Worker
-
-COMMAND_WRONG, GRADER_FAILED, INTERRUPTED = 2, 3, 130
 
 
 class _Group(click.Group):
@@ -43,44 +40,11 @@ class _Group(click.Group):
             formatter.write_dl(rows)
 
 
-def _fail(message: str, code: int = COMMAND_WRONG) -> None:
-    click.echo(f"Error: {message}", err=True)
-    sys.exit(code)
-
-
-@contextlib.contextmanager
-def _started_worker() -> Iterator[Worker]:
-    from grader.workers import Worker
-
-    try:
-        worker = Worker()
-    except WorkerStartError as error:
-        _fail(str(error), GRADER_FAILED)
-    with worker:
-        yield worker
-
-
-def _resolve(name: str) -> int:
-    from grader.registry import UnknownExerciseError, parse_name
-
-    try:
-        return parse_name(name)
-    except UnknownExerciseError as error:
-        _fail(str(error))
-        raise
-
-
-def _load(name: str) -> Exercise:
-    from grader import registry
-
-    return registry.load(_resolve(name))
-
-
 def _submission_path(exercise_name: str, file: str | None, solution: bool) -> Path:
     from grader import registry
 
     if file and solution:
-        _fail("give --file or --solution, not both")
+        fail("give --file or --solution, not both")
     path = registry.exercise_file(exercise_name)
     if file:
         path = Path(file)
@@ -88,12 +52,12 @@ def _submission_path(exercise_name: str, file: str | None, solution: bool) -> Pa
         path = registry.solution_file(exercise_name)
     if path.is_file():
         if path.suffix not in (".py", ".ipynb"):
-            _fail(f"{path}: expected a .py or .ipynb file")
+            fail(f"{path}: expected a .py or .ipynb file")
         return path
     if path.exists():
-        _fail(f"{path} is not a file")
+        fail(f"{path} is not a file")
     restore = f" `python -m grader reset {exercise_name}` restores it." if not file and not solution else ""
-    _fail(f"no such file: {path}.{restore}")
+    fail(f"no such file: {path}.{restore}")
     raise AssertionError
 
 
@@ -104,9 +68,9 @@ def _grade_command(name: str) -> click.Command:
     @click.option("--seed", type=click.IntRange(min=0), help="Draw the same inputs again.")
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
     def command(file: str | None, solution: bool, seed: int | None, as_json: bool) -> None:
-        number = _resolve(name)
+        number = resolve(name)
         path = _submission_path(f"exercise_{number:02d}", file, solution)
-        with _started_worker() as worker:
+        with started_worker() as worker:
             from grader import judging, registry
 
             exercise = registry.load(number)
@@ -117,9 +81,20 @@ def _grade_command(name: str) -> click.Command:
                 click.echo(verdict.to_json())
             else:
                 terminal.show_verdict(verdict, exercise)
+        if not file and not solution:
+            _remember(verdict, path)
         sys.exit(verdict.exit_code)
 
     return command
+
+
+def _remember(verdict: Verdict, path: Path) -> None:
+    """Note an attempt; a note that fails is told, and changes nothing else."""
+    from grader import progress
+
+    trouble = progress.remember(verdict, path.read_bytes())
+    if trouble:
+        click.echo(trouble, err=True)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -136,14 +111,17 @@ def cli() -> None:
 @click.option("--seed", type=click.IntRange(min=0), help="Draw the same inputs again.")
 def grade_all(solution: bool, seed: int | None) -> None:
     """Grade everything, one table."""
-    with _started_worker() as worker:
+    with started_worker() as worker:
         from grader import judging, registry, terminal
 
         rows: list[tuple[Exercise, Verdict]] = []
         for exercise in judging.all_exercises():
             path = (registry.solution_file if solution else registry.exercise_file)(exercise.name)
             if path.is_file():
-                rows.append((exercise, judging.grade(exercise, path, worker, seed)))
+                verdict = judging.grade(exercise, path, worker, seed)
+                rows.append((exercise, verdict))
+                if not solution:
+                    _remember(verdict, path)
         terminal.show_table(rows)
     verdicts = [verdict for _, verdict in rows]
     if any(verdict.fault for verdict in verdicts):
@@ -160,66 +138,15 @@ def list_exercises() -> None:
 
 
 @cli.command()
-@click.argument("exercise")
-def hint(exercise: str) -> None:
-    """Show the next hint (three, from nudge to near-answer)."""
-    from grader import state
-
-    found = _load(exercise)
-    shown = state.next_hint(found.name, len(found.hints))
-    for number in range(shown):
-        click.echo(f"Hint {number + 1} of {len(found.hints)}: {found.hints[number]}")
-        if number + 1 < shown:
-            click.echo()
-    if shown == len(found.hints):
-        click.echo(f"\nThat was the last one. python -m grader solution {found.name} shows the answer.")
-
-
-@cli.command()
-@click.argument("exercise")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def solution(exercise: str, yes: bool) -> None:
-    """Show the solution (asks first when the exercise is not yet passed)."""
-    from grader import judging, registry
-
-    found = _load(exercise)
-    path = registry.solution_file(found.name)
-    if not path.is_file():
-        _fail(f"{path} is not here: this edition comes without solutions")
-    mine = registry.exercise_file(found.name)
-    if not yes:
-        passed = False
-        if mine.is_file():
-            with _started_worker() as worker:
-                passed = judging.grade(found, mine, worker).passed
-        if not passed:
-            click.confirm(
-                f"{found.name} is not passed yet. Show the solution anyway?", abort=True, err=True
-            )
-    click.echo(path.read_text(encoding="utf-8"), nl=False)
-
-
-@cli.command()
-@click.argument("exercise")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def reset(exercise: str, yes: bool) -> None:
-    """Go back to the stub (keeps a backup)."""
-    from grader import desk, registry
-
-    found = _load(exercise)
-    path = registry.exercise_file(found.name)
-    if path.is_file() and not yes:
-        click.confirm(f"Replace {path.name} by its stub? A backup is kept.", abort=True, err=True)
-    backup = desk.reset(found.name)
-    click.echo(f"{path.name} is the stub again." + (f" Backup: {backup}" if backup else ""))
-
-
-@cli.command()
 def doctor() -> None:
     """Show what is installed, devices and confinement."""
     from grader import doctor as checks
 
     sys.exit(0 if checks.report() else GRADER_FAILED)
+
+
+for _command in (*cli_desk.COMMANDS, interview):
+    cli.add_command(_command)
 
 
 def main(arguments: list[str] | None = None) -> Any:
@@ -244,4 +171,4 @@ def main(arguments: list[str] | None = None) -> Any:
         import traceback
 
         traceback.print_exc()
-        _fail("the grader itself failed; this says nothing about your code", GRADER_FAILED)
+        fail("the grader itself failed; this says nothing about your code", GRADER_FAILED)

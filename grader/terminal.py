@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
-from typing import IO
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +16,9 @@ from rich.text import Text
 
 from grader.exercise import Exercise
 from grader.verdict import CheckResult, Verdict
+
+if TYPE_CHECKING:
+    from grader.hints import Hint
 
 _MARKS = {"passed": "✓", "failed": "✗", "error": "✗", "timeout": "⏱", "crashed": "✗", "forbidden": "⊘"}
 _COLOURS = {"passed": "green", "failed": "red", "forbidden": "yellow"}
@@ -97,19 +100,27 @@ def _next_step(verdict: Verdict, exercise: Exercise) -> str:
     return "\n".join([*lines, f"Read about it: {read}"] if read else lines)
 
 
-def show_verdict(verdict: Verdict, exercise: Exercise, out: Console | None = None) -> None:
-    """Print a verdict: every check, and one explanation for each different mistake."""
+def explained_once(checks: Iterable[CheckResult]) -> Iterator[tuple[CheckResult, bool]]:
+    """Yield every check and whether to explain it: each mistake is explained where it shows first."""
+    explained: set[str] = set()
+    for check in checks:
+        reason = check.misconception or f"{check.status}:{check.message.splitlines()[:1]}"
+        yield check, check.status != "passed" and reason not in explained
+        explained.add(reason)
+
+
+def show_verdict(
+    verdict: Verdict, exercise: Exercise, out: Console | None = None, *, advice: bool = True
+) -> None:
+    """Print a verdict: every check, one explanation for each different mistake, and what to do next."""
     out = out or console()
     colours = {"passed": "green", "not_started": "yellow"}
     word = verdict.status.replace("_", " ").upper()
     counts = f"  {verdict.passed_count} of {len(verdict.checks)} checks" if verdict.checks else ""
     colour = colours.get(verdict.status, "red")
     out.print(f"[bold]{verdict.exercise}[/]  {escape(exercise.title)}")
-    explained: set[str] = set()
-    for check in verdict.checks:
-        reason = check.misconception or f"{check.status}:{check.message.splitlines()[:1]}"
-        _show_check(out, check, details=check.status != "passed" and reason not in explained)
-        explained.add(reason)
+    for check, explained in explained_once(verdict.checks):
+        _show_check(out, check, details=explained)
     _show_printed(out, (check for check in verdict.checks if check.status != "passed"))
     if verdict.fault:
         out.print(
@@ -118,7 +129,7 @@ def show_verdict(verdict: Verdict, exercise: Exercise, out: Console | None = Non
         out.print(Text(verdict.fault))
     confined = f"{verdict.sandbox}, seed {verdict.seed}, {verdict.seconds:.2f} s"
     out.print(f"[bold {colour}]{word}[/]{counts}  [dim]({confined})[/]")
-    if not verdict.fault:
+    if advice and not verdict.fault:
         out.print(f"[dim]{escape(_next_step(verdict, exercise))}[/]")
 
 
@@ -155,3 +166,19 @@ def show_list(exercises: Iterable[Exercise], out: Console | None = None) -> None
         row = (exercise.name, escape(exercise.title), f"{exercise.minutes} min", f"[dim]{names}[/]")
         table.add_row(*row)
     out.print(table)
+
+
+def show_hints(exercise: Exercise, hints: Sequence[Hint], out: Console | None = None) -> None:
+    """Print hints, and what comes after the last."""
+    from grader.hints import is_last  # reads the learner's record, which a verdict need not wait for
+
+    out = out or console()
+    for hint in hints:
+        out.print(f"[bold]{escape(hint.title)}[/]")
+        _print_indented(out, hint.text, 2)
+        if hint.code:
+            out.print("[dim]An answer with this mistake may hold:[/]")
+            _print_indented(out, hint.code, 6)
+    if is_last(exercise, hints):
+        name = exercise.name
+        out.print(f"[dim]That was the last one. python -m grader solution {name} shows the answer.[/]")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grader import judging, registry
+from grader import judging, registry, sources
 from grader.exercise import Exercise
 from grader.verdict import Verdict
 from grader.workers import Worker
@@ -22,6 +23,14 @@ def worker() -> Iterator[Worker]:
         yield started
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A record of its own for each test: never that of whoever runs them."""
+    folder = tmp_path / "state"
+    monkeypatch.setenv("ATTENTION_DOJO_STATE", str(folder))
+    return folder
+
+
 @pytest.fixture
 def grade_text(worker: Worker, tmp_path: Path) -> Callable[..., Verdict]:
     """Grade source text as a learner's file."""
@@ -33,6 +42,23 @@ def grade_text(worker: Worker, tmp_path: Path) -> Callable[..., Verdict]:
         return judging.grade(exercise, path, using, seed=1)
 
     return grade
+
+
+def copy_project(root: Path) -> Path:
+    """Copy the project, with all exercises as stubs; Python with PYTHONPATH=root uses this copy."""
+    for folder in ("grader", "exercises", "solutions", "notebooks"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns(".*", "source"))
+    for path in (root / "exercises").glob("exercise_*.py"):
+        path.write_text(sources.stub_text(root / "solutions" / path.name), encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project whose desk may be written to."""
+    root = copy_project(tmp_path / "project")
+    monkeypatch.setenv("PYTHONPATH", str(root))
+    return root
 
 
 @pytest.fixture

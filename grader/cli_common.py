@@ -1,0 +1,54 @@
+"""What the groups of commands share: finding an exercise, a worker, and ending with an error."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from grader.confinement import WorkerStartError
+
+if TYPE_CHECKING:
+    from grader.exercise import Exercise
+    from grader.workers import Worker
+
+COMMAND_WRONG, GRADER_FAILED, INTERRUPTED = 2, 3, 130
+
+
+def fail(message: str, code: int = COMMAND_WRONG) -> NoReturn:
+    """End the command with an error in a line."""
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(code)
+
+
+@contextlib.contextmanager
+def started_worker() -> Iterator[Worker]:
+    """Start a worker for the length of a block."""
+    from grader.workers import Worker
+
+    try:
+        worker = Worker()
+    except WorkerStartError as error:
+        fail(str(error), GRADER_FAILED)
+    with worker:
+        yield worker
+
+
+def resolve(name: str) -> int:
+    """Return an exercise's number; an unknown name ends the command."""
+    from grader.registry import UnknownExerciseError, parse_name
+
+    try:
+        return parse_name(name)
+    except UnknownExerciseError as error:
+        fail(str(error))
+
+
+def load(name: str) -> Exercise:
+    """Return an exercise; an unknown name ends the command."""
+    from grader import registry
+
+    return registry.load(resolve(name))
