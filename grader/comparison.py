@@ -69,7 +69,7 @@ def _as_array(value: Any) -> np.ndarray | None:
     return None
 
 
-def _pairs(expected: Any, received: Any, names: Sequence[str], name: str) -> Iterator[tuple[str, Any, Any]]:
+def pairs(expected: Any, received: Any, names: Sequence[str], name: str) -> Iterator[tuple[str, Any, Any]]:
     """Walk two structures together; yields a pair of unequal structure as it is, then stops there."""
     if isinstance(expected, tuple | list):
         if not isinstance(received, list | tuple) or len(received) != len(expected):
@@ -77,13 +77,13 @@ def _pairs(expected: Any, received: Any, names: Sequence[str], name: str) -> Ite
             return
         for number, (left, right) in enumerate(zip(expected, received, strict=True)):
             label = names[number] if number < len(names) else f"{name}[{number}]"
-            yield from _pairs(left, right, (), label)
+            yield from pairs(left, right, (), label)
     elif isinstance(expected, Mapping):
         if not isinstance(received, Mapping) or set(received) != set(expected):
             yield name, expected, received
             return
         for key in expected:
-            yield from _pairs(expected[key], received[key], (), str(key))
+            yield from pairs(expected[key], received[key], (), str(key))
     else:
         yield name, expected, received
 
@@ -136,7 +136,7 @@ def compare(
         allowed: The tolerance for float outputs. NaN never passes.
         names: Names of a tuple's items, for messages.
     """
-    for name, left, right in _pairs(expected, received, names, "the result"):
+    for name, left, right in pairs(expected, received, names, "the result"):
         difference = _leaf(name, left, right, dtype, allowed)
         if difference is not None:
             return difference

@@ -245,7 +245,7 @@ def _run_check(run: _Run, check: Check, seed: int) -> CheckResult:
     try:
         check.run(submission, check_rng(seed, check))
     except CheckEnded as ended:
-        result.status, result.message = ended.status, ended.message
+        result.status, result.message, result.comparison = ended.status, ended.message, ended.comparison
         if ended.misconception is not None:
             _explain(run.exercise, result, ended.misconception, ended.message)
         elif ended.comparison is not None:
@@ -262,6 +262,8 @@ def _run_check(run: _Run, check: Check, seed: int) -> CheckResult:
         where = "".join(traceback.format_exception(error))
         raise GraderFault(f"the check {check.title!r} of the grader failed:\n{where}") from error
     run.comparisons += submission.comparisons
+    if result.comparison is None and submission.comparisons:
+        result.comparison = submission.comparisons[0]
     result.printed = session.take_output()
     result.seconds = time.monotonic() - start
     return result

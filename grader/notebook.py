@@ -1,138 +1,99 @@
-"""`%%exercise exercise_NN` in a notebook: runs the cell, saves it, grades it, shows the verdict."""
+"""In a notebook: `%%exercise` runs, saves and grades a cell; also `%hint`, `%solution` and `%progress`."""
 
 from __future__ import annotations
 
 import atexit
-import html
-import io
+import tempfile
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grader import desk, judging, registry, sources, terminal
-from grader.exercise import Exercise
+from grader import desk, judging, progress, registry, sources
+from grader.card import Card, page
+from grader.exercise import Exercise, Kind
 from grader.verdict import CheckResult, Verdict
 from grader.workers import Worker
 
-_STYLE = """
-.dojo { border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: 6px;
-  padding: .6em 1em; margin: .3em 0; font-family: system-ui, sans-serif; font-size: 14px; }
-.dojo h4 { margin: 0 0 .3em 0; font-size: 15px; }
-.dojo .passed { color: #1a8f4c; } .dojo .failed { color: #d23f3f; } .dojo .not_started { color: #b57600; }
-.dojo ul { list-style: none; padding: 0; margin: .3em 0; } .dojo li { margin: .15em 0; }
-.dojo pre { background: color-mix(in srgb, currentColor 7%, transparent); padding: .5em .7em;
-  border-radius: 4px; overflow-x: auto; font-size: 12.5px; white-space: pre; color: inherit; }
-.dojo .why { margin: .2em 0 .2em 1.2em; } .dojo .small { opacity: .7; font-size: 12px; }
-"""
+Show = Callable[[Card], None]
+_SHOWN_EVERY = 0.1  # seconds; a quick verdict shows once
 
 
-class Card:
-    """A verdict as a notebook shows it: HTML, and plain text where there is no HTML."""
+class Bench:
+    """A warm worker for one kind of exercise, used by one cell at a time.
 
-    def __init__(self, exercise: Exercise, verdict: Verdict, note: str = "") -> None:
-        self.exercise = exercise
-        self.verdict = verdict
-        self.note = note
+    A worker dies with the thread that started it (so the kernel counts parents): it is started in the
+    kernel's main thread, and only imports are waited for in the background.
+    """
 
-    def __repr__(self) -> str:
-        stream = io.StringIO()
-        terminal.show_verdict(self.verdict, self.exercise, terminal.console(stream))
-        return stream.getvalue() + self.note
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.worker: Worker | None = None
+        self._lock = threading.RLock()
 
-    def _repr_html_(self) -> str:
-        verdict = self.verdict
-        word = verdict.status.replace("_", " ")
-        colour = verdict.status if verdict.status in ("passed", "not_started") else "failed"
-        counts = f" · {verdict.passed_count} of {len(verdict.checks)} checks" if verdict.checks else ""
-        title = html.escape(f"{verdict.exercise}: {self.exercise.title}")
-        rows = "".join(self._rows())
-        note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
-        fault = ""
-        if verdict.fault:
-            told = "The grader itself failed; this says nothing about your code."
-            fault = f"<p>{told}</p><pre>{html.escape(verdict.fault)}</pre>"
-        return (
-            f'<style>{_STYLE}</style><div class="dojo"><h4>{title} — '
-            f'<span class="{colour}">{word}</span>{counts}</h4><ul>{rows}</ul>{fault}{note}'
-            f'<div class="small">{html.escape(verdict.sandbox)} · seed {verdict.seed} · '
-            f"{verdict.seconds:.2f} s</div></div>"
-        )
+    def start(self) -> None:
+        """Start the worker, if there is none that lives."""
+        with self._lock:
+            if self.worker is None or self.worker.process.popen.poll() is not None:
+                self.stop()
+                self.worker = Worker()
 
-    def _rows(self) -> list[str]:
-        rows, explained = [], set()
-        for check in self.verdict.checks:
-            good = check.status == "passed"
-            mark, colour = ("✓", "passed") if good else ("✗", "failed")
-            status = "" if check.status in ("passed", "failed") else f" ({check.status})"
-            rows.append(f'<li><span class="{colour}">{mark}</span> {html.escape(check.name)}{status}')
-            reason = check.misconception or check.message.split("\n")[0]
-            if not good and reason not in explained:
-                explained.add(reason)
-                rows.append(_why(check))
-            rows.append("</li>")
-        return rows
+    def preload(self) -> None:
+        """Import what this kind of exercise needs."""
+        with self._lock:
+            try:
+                if self.worker is not None:
+                    self.worker.preload(self.kind)
+            except Exception:  # the first grading reports it, where somebody looks
+                self.stop()
 
+    def grade(self, exercise: Exercise, path: Path, shown: Callable[[CheckResult], None]) -> Verdict:
+        """Grade a file; a worker that failed or was interrupted is replaced next time."""
+        with self._lock:
+            try:
+                self.start()
+                assert self.worker is not None
+                verdict = judging.grade(exercise, path, self.worker, progress=shown)
+            except BaseException:
+                self.stop()
+                raise
+            if verdict.fault:
+                self.stop()
+            return verdict
 
-def _why(check: CheckResult) -> str:
-    first, _, rest = check.message.partition("\n")
-    parts = [f'<div class="why"><b>{html.escape(first)}</b>']
-    if rest:
-        parts.append(f"<pre>{html.escape(rest)}</pre>")
-    if check.printed.strip():
-        parts.append(f'<span class="small">Printed:</span><pre>{html.escape(check.printed)}</pre>')
-    return "".join([*parts, "</div>"])
+    def stop(self) -> None:
+        """End the worker."""
+        with self._lock:
+            if self.worker is not None:
+                self.worker.stop()
+                self.worker = None
 
 
 class Desk:
-    """One kernel's grading: a warm worker, used by one cell at a time."""
+    """One kernel's grading: a worker for NumPy, and one for Keras, which takes seconds to load."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._worker: Worker | None = None
+        self.benches: dict[Kind, Bench] = {"numpy": Bench("numpy"), "keras": Bench("keras")}
+        self.last: Exercise | None = None
 
     def warm_up(self) -> None:
-        """Start the worker and import NumPy in it, so that the first verdict comes at once.
-
-        A worker dies with the thread that started it (so the kernel counts parents): start it here, and
-        only wait in the background.
-        """
-        with self._lock:
+        """Load NumPy and Keras while the learner reads."""
+        for bench in self.benches.values():
             try:
-                worker = self._live_worker()
+                bench.start()
             except Exception:  # the first grading reports it, where somebody looks
                 return
-        threading.Thread(target=self._preload, args=[worker], daemon=True).start()
+        threading.Thread(target=self._preload, daemon=True).start()
 
-    def _preload(self, worker: Worker) -> None:
-        with self._lock:
-            try:
-                worker.preload("numpy")
-            except Exception:  # as above
-                self._stop()
-
-    def _live_worker(self) -> Worker:
-        if self._worker is None or self._worker.process.popen.poll() is not None:
-            self._stop()
-            self._worker = Worker()
-        return self._worker
-
-    def _stop(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
-
-    def grade(self, exercise: Exercise, path: Path) -> Verdict:
-        """Grade a file with the warm worker; a worker that failed is replaced next time."""
-        with self._lock:
-            verdict = judging.grade(exercise, path, self._live_worker())
-            if verdict.fault:
-                self._stop()
-            return verdict
+    def _preload(self) -> None:
+        for bench in self.benches.values():
+            bench.preload()
 
     def close(self) -> None:
-        """End the worker."""
-        with self._lock:
-            self._stop()
+        """End the workers."""
+        for bench in self.benches.values():
+            bench.stop()
 
 
 _desk = Desk()
@@ -150,44 +111,150 @@ def _save(exercise: Exercise, cell: str) -> str:
             return f"The stub was not saved: {path.name} keeps what it holds."
     except sources.SubmissionError:
         pass  # saved as it is: the verdict shows where it does not parse
-    kept = desk.write(path, cell)
+    try:
+        kept = desk.write(path, cell)
+    except OSError as error:
+        return f"Not saved: {path}: {error.strerror or error}."
     return f"Saved; what was there before is in {kept.relative_to(path.parent.parent)}." if kept else ""
 
 
-def exercise_magic(line: str, cell: str) -> Card | None:
-    """Run a cell, save it to `exercises/`, grade it and show the verdict: `%%exercise exercise_03`."""
-    from IPython.core.getipython import get_ipython
+def grade_cell(exercise: Exercise, cell: str, show: Show) -> None:
+    """Save and grade a cell's text; show the card as the checks come, and at the end as a whole."""
+    text = sources.python_of(cell)
+    note = _save(exercise, text)
+    _desk.last = exercise
+    so_far, shown_at = Verdict(exercise.name, 0, ""), 0.0
 
-    try:
-        exercise = registry.load(registry.parse_name(line))
-    except registry.UnknownExerciseError as error:
-        print(f"%%exercise: {error}")
-        return None
-    shell = get_ipython()
-    if shell is not None:
-        shell.run_cell(cell)
-    cell = sources.python_of(cell)
-    note = _save(exercise, cell)
-    return Card(exercise, _grade_cell(exercise, cell), note)
+    def came(result: CheckResult) -> None:
+        nonlocal shown_at
+        so_far.checks.append(result)
+        if time.monotonic() - shown_at > _SHOWN_EVERY:
+            show(Card(exercise, so_far, running=True))
+            shown_at = time.monotonic()
 
+    if exercise.kind == "keras":  # which may still be loading
+        show(Card(exercise, so_far, running=True))
 
-def _grade_cell(exercise: Exercise, cell: str) -> Verdict:
-    """Grade the cell's text, not the file: the file may hold an earlier answer."""
-    import tempfile
-
+    # The cell's text, not the file: that may hold an earlier answer.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{exercise.name}.py"
-        path.write_text(cell, encoding="utf-8")
-        return _desk.grade(exercise, path)
+        path.write_text(text, encoding="utf-8")
+        verdict = _desk.benches[exercise.kind].grade(exercise, path, came)
+        trouble = progress.remember(verdict, path.read_bytes())
+    show(Card(exercise, verdict, [note, trouble]))
+
+
+class _Display:
+    """Shows a card, and later ones in its place; a terminal, which cannot replace, gets the last."""
+
+    def __init__(self, replaces: bool) -> None:
+        self._replaces = replaces
+        self._handle: Any = None
+
+    def __call__(self, card: Card) -> None:
+        from IPython.display import display
+
+        if self._handle is not None:
+            self._handle.update(card)
+        elif self._replaces:
+            self._handle = display(card, display_id=True)
+        elif not card.running:
+            display(card)
+
+
+def _shell() -> Any:
+    from IPython.core.getipython import get_ipython
+
+    return get_ipython()
+
+
+def _found(name: str) -> Exercise | None:
+    """Return the exercise that a line names, or the one graded last; else say what is wrong."""
+    if not name and _desk.last is not None:
+        return _desk.last
+    try:
+        return registry.load(registry.parse_name(name))
+    except registry.UnknownExerciseError as error:
+        print(error if name else "Which exercise? For example: %hint exercise_03")
+        return None
+
+
+def exercise_magic(line: str, cell: str) -> None:
+    """Run a cell, save it to `exercises/`, grade it and show the verdict: `%%exercise exercise_03`."""
+    exercise = _found(line.strip())
+    if exercise is None:
+        return
+    shell = _shell()
+    ran = shell.run_cell(cell)
+    if isinstance(ran.error_in_exec, KeyboardInterrupt):
+        print("Interrupted: not graded. " + _save(exercise, sources.python_of(cell)))
+        return
+    grade_cell(exercise, cell, _Display(replaces=hasattr(shell, "kernel")))
+
+
+def hint_magic(line: str) -> None:
+    """Show the next hint: `%hint exercise_03`, or `%hint` for the exercise graded last."""
+    import html
+
+    from IPython.display import HTML, display
+
+    from grader import hints, terminal
+
+    exercise = _found(line.strip())
+    if exercise is None:
+        return
+    shown, trouble = hints.take(exercise, progress.Progress())
+    if not hasattr(_shell(), "kernel"):
+        terminal.show_hints(exercise, shown)
+        return
+    body = [f"<h4>{html.escape(f'{exercise.name}: {exercise.title}')}</h4>"]
+    for hint in shown:
+        body.append(f"<p><b>{html.escape(hint.title)}</b><br>{html.escape(hint.text)}</p>")
+        if hint.code:
+            body.append("An answer with this mistake may hold:")
+            body.append(f"<pre>{html.escape(hint.code)}</pre>")
+    if hints.is_last(exercise, shown):
+        body.append(f'<p class="small">That was the last one: <code>%solution {exercise.name}</code></p>')
+    body.append(f"<p>{html.escape(trouble)}</p>" if trouble else "")
+    display(HTML(page("".join(body))))
+
+
+def solution_magic(line: str) -> Any:
+    """Show the solution beside your code: `%solution exercise_03`, with `--yes` before it is passed."""
+    from grader.side_by_side import SolutionCard
+
+    words = line.split()
+    exercise = _found(" ".join(word for word in words if word != "--yes"))
+    if exercise is None:
+        return None
+    path, mine = registry.solution_file(exercise.name), registry.exercise_file(exercise.name)
+    if not path.is_file():
+        print("This edition comes without solutions.")
+        return None
+    record, known = progress.Progress(), progress.Progress().records().get(exercise.name)
+    if "--yes" not in words and not (known and known.passed):
+        print(f"{exercise.name} is not passed yet. To see it anyway: %solution {exercise.name} --yes")
+        return None
+    record.add_solution(exercise.name)
+    return SolutionCard(exercise, mine, path)
+
+
+def progress_magic(line: str) -> Any:
+    """Show how far you are."""
+    from grader.overview import ProgressCard
+
+    return ProgressCard(list(judging.all_exercises()), progress.Progress())
 
 
 def load(ipython: Any) -> None:
-    """Register the magic and warm up."""
+    """Register the magics and warm up."""
     ipython.register_magic_function(exercise_magic, "cell", "exercise")
+    for name, magic in (("hint", hint_magic), ("solution", solution_magic), ("progress", progress_magic)):
+        ipython.register_magic_function(magic, "line", name)
     atexit.register(_desk.close)
     _desk.warm_up()
 
 
 def unload() -> None:
-    """End the worker."""
+    """End the workers."""
     _desk.close()

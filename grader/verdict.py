@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from grader.diagnosis import Comparison
 
 CheckStatus = Literal["passed", "failed", "error", "timeout", "crashed", "forbidden"]
 Status = Literal["passed", "failed", "not_started", "error"]
@@ -14,7 +17,8 @@ Status = Literal["passed", "failed", "not_started", "error"]
 class CheckResult:
     """One check's outcome. `message` is plain text; `printed` is what the learner's code printed.
 
-    A check that was not run did not pass.
+    A check that was not run did not pass. `comparison` is the comparison that failed, or the first one that
+    was right: what pictures are made of.
     """
 
     name: str
@@ -24,6 +28,7 @@ class CheckResult:
     seconds: float = 0.0
     printed: str = ""
     ran: bool = True
+    comparison: Comparison | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass

@@ -433,7 +433,7 @@ def fates(submission: Submission, rng: np.random.Generator) -> None:
         f"{found[2]:.1%} as before."
     )
     masked = [row[chosen] == LARGE.mask for row, chosen in zip(task.inputs, task.chosen, strict=True)]
-    # A random id may happen to be [MASK]; rows that are alike because hardly any token is are another mistake.
+    # A random id may happen to be [MASK]. Where hardly any token is, rows are alike for another reason.
     alike = np.mean([np.mean(row == (row.mean() > 0.5)) for row in masked if row.size])
     if alike > 0.98 and 0.2 < found[0] < 1:
         submission.fail(message, "fates-shared")
