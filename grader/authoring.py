@@ -7,6 +7,8 @@ A notebook source is jupytext markdown with two directives, each alone on its li
 
     {{exercise 01}}    the exercise's stub in a cell that grades itself
     {{question 9}}     an interview question, its answer folded away, and its evidence
+
+and, on the first page, `{{curriculum map}}` and `{{curriculum questions}}`. The README holds the map too.
 """
 
 import argparse
@@ -14,10 +16,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from grader import curriculum, registry
 from grader.questions import Question, load_questions
 from grader.stubs import stub_from_solution
 
@@ -36,7 +39,13 @@ class MissingToolError(Exception):
 # ---------------------------------------------------------------------------- notebooks
 
 
-def build_notebook(source: str, number: str, stubs: dict[int, str], questions: dict[int, Question]) -> str:
+def build_notebook(
+    source: str,
+    number: str,
+    stubs: dict[int, str],
+    questions: dict[int, Question],
+    tables: Mapping[str, str] | None = None,
+) -> str:
     """Build a notebook from its text source.
 
     Args:
@@ -44,6 +53,7 @@ def build_notebook(source: str, number: str, stubs: dict[int, str], questions: d
         number: the notebook's two digits; cell ids begin with them.
         stubs: exercise number to stub.
         questions: question number to question.
+        tables: what `{{curriculum NAME}}` stands for, by name.
 
     Returns:
         The notebook as JSON text, without outputs, the same for the same arguments.
@@ -57,7 +67,7 @@ def build_notebook(source: str, number: str, stubs: dict[int, str], questions: d
     cells: list[Any] = []
     for cell in jupytext.reads(source, fmt="md").cells:
         if cell.cell_type == "markdown":
-            pieces = _expand_directives(cell.source, stubs, questions)
+            pieces = _expand_directives(cell.source, stubs, questions, tables or {})
         else:
             pieces = iter([("code", cell.source)])
         for kind, text in pieces:
@@ -85,7 +95,7 @@ def _notebook_tools() -> tuple[Any, Any]:
 
 
 def _expand_directives(
-    text: str, stubs: dict[int, str], questions: dict[int, Question]
+    text: str, stubs: dict[int, str], questions: dict[int, Question], tables: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     """Yield the cells of one markdown cell, with the directives in it expanded."""
     prose: list[str] = []
@@ -94,6 +104,9 @@ def _expand_directives(
             prose.append(line)
             continue
         match = _DIRECTIVE.fullmatch(line.strip())
+        if match and match[1] == "curriculum" and match[2] in tables:
+            prose.append(tables[match[2]])
+            continue
         if not match or match[1] not in ("exercise", "question") or not match[2].isdecimal():
             raise ValueError(f"expected {{{{exercise N}}}} or {{{{question N}}}}. Received {line}")
         what, number = match[1], int(match[2])
@@ -151,9 +164,22 @@ def generate(root: Path) -> dict[Path, str]:
         stubs[int(path.stem[-2:])] = stub
         files[root / "exercises" / path.name] = stub
     questions = {question.number: question for question in load_questions()}
+    exercises = {number: registry.load(number) for number in registry.numbers() if number in stubs}
+    lessons = curriculum.lessons(root / "notebooks" / "source", exercises)
+    tables = {
+        "map": curriculum.show_map(lessons, exercises),
+        "questions": curriculum.show_questions(lessons, list(questions.values())),
+    }
+    readme = root / "README.md"
+    if readme.is_file():
+        try:
+            shown = curriculum.show_map(lessons, exercises, "notebooks/")
+            files[readme] = curriculum.replaced(readme.read_text(encoding="utf-8"), shown)
+        except ValueError as error:
+            raise ValueError(f"README.md: {error}") from error
     for path in sorted((root / "notebooks" / "source").glob("*.md")):
         try:
-            text = build_notebook(path.read_text(encoding="utf-8"), path.name[:2], stubs, questions)
+            text = build_notebook(path.read_text(encoding="utf-8"), path.name[:2], stubs, questions, tables)
         except ValueError as error:
             raise ValueError(f"notebooks/source/{path.name}: {error}") from error
         files[root / "notebooks" / f"{path.stem}.ipynb"] = text

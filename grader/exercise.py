@@ -69,6 +69,7 @@ class Exercise:
         part: The part of the curriculum.
         lesson: Notebook and heading that teach it, as "01_topic#heading".
         minutes: About how long a learner needs.
+        difficulty: 1 for a step that is new but small, 2 for one with traps, 3 for several at once.
         seconds: Time limit of one check.
         memory_mib: What the submission may use above the worker's own memory.
     """
@@ -84,6 +85,7 @@ class Exercise:
     part: str = ""
     lesson: str = ""
     minutes: int = 15
+    difficulty: int = 1
     seconds: float = 5.0
     memory_mib: int = 1024
     oracles: dict[str, Function] = field(default_factory=dict, init=False)
@@ -93,6 +95,10 @@ class Exercise:
     def __post_init__(self) -> None:
         if len(self.hints) != 3:
             raise ValueError(f"exercise {self.number}: expected 3 hints; got {len(self.hints)}")
+        if self.difficulty not in (1, 2, 3):
+            raise ValueError(
+                f"exercise {self.number}: expected a difficulty of 1, 2 or 3; got {self.difficulty}"
+            )
 
     @property
     def name(self) -> str:

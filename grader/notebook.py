@@ -118,10 +118,13 @@ def _save(exercise: Exercise, cell: str) -> str:
     return f"Saved; what was there before is in {kept.relative_to(path.parent.parent)}." if kept else ""
 
 
-def grade_cell(exercise: Exercise, cell: str, show: Show) -> None:
-    """Save and grade a cell's text; show the card as the checks come, and at the end as a whole."""
+def grade_cell(exercise: Exercise, cell: str, show: Show, *, keep: bool = True) -> None:
+    """Save and grade a cell's text; show the card as the checks come, and at the end as a whole.
+
+    Without `keep` nothing is saved and nothing noted.
+    """
     text = sources.python_of(cell)
-    note = _save(exercise, text)
+    note = _save(exercise, text) if keep else "Tried only: not saved."
     _desk.last = exercise
     so_far, shown_at = Verdict(exercise.name, 0, ""), 0.0
 
@@ -140,7 +143,7 @@ def grade_cell(exercise: Exercise, cell: str, show: Show) -> None:
         path = Path(folder) / f"{exercise.name}.py"
         path.write_text(text, encoding="utf-8")
         verdict = _desk.benches[exercise.kind].grade(exercise, path, came)
-        trouble = progress.remember(verdict, path.read_bytes())
+        trouble = progress.remember(verdict, path.read_bytes()) if keep else ""
     show(Card(exercise, verdict, [note, trouble]))
 
 
@@ -180,16 +183,21 @@ def _found(name: str) -> Exercise | None:
 
 
 def exercise_magic(line: str, cell: str) -> None:
-    """Run a cell, save it to `exercises/`, grade it and show the verdict: `%%exercise exercise_03`."""
-    exercise = _found(line.strip())
+    """Run a cell, save it to `exercises/`, grade it and show the verdict: `%%exercise exercise_03`.
+
+    With `--try` it is graded only.
+    """
+    words = line.split()
+    keep = "--try" not in words
+    exercise = _found(" ".join(word for word in words if word != "--try"))
     if exercise is None:
         return
     shell = _shell()
     ran = shell.run_cell(cell)
     if isinstance(ran.error_in_exec, KeyboardInterrupt):
-        print("Interrupted: not graded. " + _save(exercise, sources.python_of(cell)))
+        print("Interrupted: not graded. " + (_save(exercise, sources.python_of(cell)) if keep else ""))
         return
-    grade_cell(exercise, cell, _Display(replaces=hasattr(shell, "kernel")))
+    grade_cell(exercise, cell, _Display(replaces=hasattr(shell, "kernel")), keep=keep)
 
 
 def hint_magic(line: str) -> None:

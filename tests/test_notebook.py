@@ -90,6 +90,14 @@ def test_a_stub_never_replaces_an_answer(shell, cards, desk_file: Path) -> None:
     assert cards[-1].verdict.status == "not_started"
 
 
+def test_what_is_only_tried_leaves_nothing_behind(shell, cards, desk_file: Path) -> None:
+    desk_file.write_text(RIGHT)
+    shell.run_cell_magic("exercise", "exercise_01 --try", WRONG)
+    assert cards[-1].verdict.status == "failed"
+    assert desk_file.read_text() == RIGHT
+    assert not Progress().records()
+
+
 def test_an_earlier_answer_is_kept_as_a_backup(shell, cards, desk_file: Path) -> None:
     desk_file.write_text(WRONG)
     shell.run_cell_magic("exercise", "exercise_01", RIGHT)

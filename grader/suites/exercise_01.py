@@ -18,6 +18,7 @@ exercise = Exercise(
     implements=["softmax"],
     lesson="01_softmax_attention#softmax",
     minutes=15,
+    difficulty=1,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "exp(1000) is infinite. Which number can you subtract from all scores of a slice without "

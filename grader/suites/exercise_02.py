@@ -17,6 +17,7 @@ exercise = Exercise(
     outputs={"dot_product_attention": ("context", "weights")},
     lesson="01_softmax_attention#attention",
     minutes=15,
+    difficulty=1,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "Write the shapes down: query (Tq, D), key (Tk, D), scores (Tq, Tk). Over which axis does the "

@@ -17,6 +17,7 @@ exercise = Exercise(
     outputs={"scaled_dot_product_attention": ("context", "weights")},
     lesson="01_softmax_attention#why-the-scores-are-scaled",
     minutes=20,
+    difficulty=2,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "Write down the three shapes: which axes does the product of query and key sum over, and "

@@ -17,6 +17,7 @@ exercise = Exercise(
     outputs={"attention_scores": ("scores",)},
     lesson="02_score_functions_and_masks#score-functions",
     minutes=20,
+    difficulty=2,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "All four end in a product of queries with transposed keys. What happens to the query before it "

@@ -17,6 +17,7 @@ exercise = Exercise(
     outputs={"additive_attention": ("context", "weights")},
     lesson="02_score_functions_and_masks#additive-attention",
     minutes=20,
+    difficulty=2,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "Every query is added to every key: Tq times Tk sums, each a vector of A numbers. Which shape "

@@ -15,6 +15,7 @@ exercise = Exercise(
     implements=["padding_mask", "causal_mask", "local_mask", "combine_masks"],
     lesson="02_score_functions_and_masks#masks",
     minutes=20,
+    difficulty=1,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "A mask is the answer to a question about every pair (query i, key j): may i see j? Write the "

@@ -17,6 +17,7 @@ exercise = Exercise(
     outputs={"self_attention": ("context", "weights")},
     lesson="03_self_and_cross_attention#self-attention",
     minutes=20,
+    difficulty=1,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "One sequence, three roles. Which weight matrix makes which role, and which width do queries and "

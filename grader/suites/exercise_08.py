@@ -19,6 +19,7 @@ exercise = Exercise(
     outputs={"cross_attention": ("output", "weights")},
     lesson="03_self_and_cross_attention#cross-attention",
     minutes=20,
+    difficulty=2,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "Who asks, and who is asked? The output has as many positions as x; the weights of each sum to 1 "

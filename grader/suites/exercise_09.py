@@ -15,6 +15,7 @@ exercise = Exercise(
     implements=["split_heads", "merge_heads"],
     lesson="04_multi_head_attention#heads",
     minutes=15,
+    difficulty=1,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "Reshaping never changes the order in which numbers lie in memory. Which single axis can be cut "

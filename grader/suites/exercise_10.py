@@ -19,6 +19,7 @@ exercise = Exercise(
     outputs={"multi_head_attention": ("output", "weights")},
     lesson="04_multi_head_attention#multi-head-attention",
     minutes=35,
+    difficulty=3,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "Write down the shape after every line. Between which two lines is there a head axis, and how wide "

@@ -15,6 +15,7 @@ exercise = Exercise(
     implements=["positional_encoding"],
     lesson="05_positions#sinusoids",
     minutes=15,
+    difficulty=2,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "Write down the exponents of the columns 0 to 4 for d_model = 5, as fractions. Which columns share "

@@ -22,6 +22,7 @@ exercise = Exercise(
     outputs={"hard_attention": ("context", "index")},
     lesson="06_soft_hard_local#hard-attention",
     minutes=25,
+    difficulty=2,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "Once you know which key each query takes, both modes are the same. How do you get one row of "

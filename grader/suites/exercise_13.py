@@ -24,6 +24,7 @@ exercise = Exercise(
     implements=["local_attention"],
     lesson="06_soft_hard_local#local-attention",
     minutes=35,
+    difficulty=3,
     memory_mib=LIMIT_MIB + 32,  # what the worker itself needs for the inputs and the result
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[

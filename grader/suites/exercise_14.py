@@ -17,6 +17,7 @@ exercise = Exercise(
     implements=["layer_norm"],
     lesson="05_positions#layer-normalization",
     minutes=15,
+    difficulty=1,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "Which numbers share one mean: those of one vector, or those of the whole batch? That decides "

@@ -15,6 +15,7 @@ exercise = Exercise(
     implements=["gru_cell"],
     lesson="07_gates_gru_lstm#gated-recurrent-unit",
     minutes=20,
+    difficulty=2,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "Three times the same: put two vectors side by side, multiply by a kernel, add a bias, squash. In "

@@ -16,6 +16,7 @@ exercise = Exercise(
     outputs={"lstm_cell": ("h_next", "c_next")},
     lesson="07_gates_gru_lstm#long-short-term-memory",
     minutes=20,
+    difficulty=2,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "All four of forget, input, output and candidate look at the same joined vector. Which three "

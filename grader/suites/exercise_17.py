@@ -24,6 +24,7 @@ exercise = Exercise(
     weights={NAME: [f"{dense}.{kind}" for dense in DENSE for kind in ("kernel", "bias")]},
     lesson="08_lstm_attention_seq2seq#bahdanau-attention",
     minutes=25,
+    difficulty=2,
     seconds=20.0,
     forbidden=[
         "keras.layers.AdditiveAttention",

@@ -24,6 +24,7 @@ exercise = Exercise(
     weights={NAME: WEIGHTS},
     lesson="09_attention_in_classifiers#attention-pooling",
     minutes=20,
+    difficulty=2,
     seconds=20.0,
     forbidden=[
         "keras.layers.AdditiveAttention",

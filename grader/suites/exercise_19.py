@@ -43,6 +43,7 @@ exercise = Exercise(
     },
     lesson="08_lstm_attention_seq2seq#exercise-19-the-whole-model",
     minutes=45,
+    difficulty=3,
     memory_mib=2048,  # JAX takes 1.2 GiB, most of it to compile
     seconds=20.0,
     forbidden=[

@@ -26,6 +26,7 @@ exercise = Exercise(
     outputs={"beam_search": ("tokens", "score")},
     lesson="08_lstm_attention_seq2seq#decoding",
     minutes=40,
+    difficulty=3,
     forbidden=["scipy*", "keras*", "tensorflow*", "torch*", "jax*"],
     hints=[
         "What has to be remembered of one hypothesis, so that it can be continued later and compared with "

@@ -38,6 +38,7 @@ exercise = Exercise(
     },
     lesson="09_attention_in_classifiers#hierarchical-attention",
     minutes=40,
+    difficulty=3,
     memory_mib=2048,  # JAX takes 1.1 GiB, most of it to compile
     seconds=20.0,
     forbidden=[

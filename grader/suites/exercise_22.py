@@ -24,6 +24,7 @@ exercise = Exercise(
     weights={NAME: [f"{dense}.{kind}" for dense in DENSE for kind in ("kernel", "bias")]},
     lesson="10_keras_attention_layers#exercise-22-self-attention-as-a-layer",
     minutes=20,
+    difficulty=1,
     seconds=20.0,
     forbidden=[
         "keras.layers.MultiHeadAttention",

@@ -25,6 +25,7 @@ exercise = Exercise(
     weights={NAME: [f"{dense}.{kind}" for dense in DENSE for kind in ("kernel", "bias")]},
     lesson="04_multi_head_attention#multi-head-attention",
     minutes=40,
+    difficulty=3,
     seconds=20.0,
     forbidden=[
         "keras.layers.MultiHeadAttention",

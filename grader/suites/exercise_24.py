@@ -24,6 +24,7 @@ exercise = Exercise(
     weights={NAME: [EMBEDDINGS]},
     lesson="11_transformer#exercise-24-positional-embedding",
     minutes=20,
+    difficulty=1,
     seconds=20.0,
     forbidden=["tensorflow*", "torch*", "jax*"],
     hints=[

@@ -29,6 +29,7 @@ exercise = Exercise(
     weights={NAME: transformer.ENCODER_PATHS},
     lesson="11_transformer#exercise-25-the-encoder-layer",
     minutes=30,
+    difficulty=2,
     seconds=20.0,
     forbidden=["tensorflow*", "torch*", "jax*"],
     hints=[

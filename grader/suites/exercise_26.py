@@ -30,6 +30,7 @@ exercise = Exercise(
     weights={NAME: transformer.DECODER_PATHS},
     lesson="11_transformer#exercise-26-the-decoder-layer",
     minutes=30,
+    difficulty=3,
     seconds=20.0,
     forbidden=["tensorflow*", "torch*", "jax*"],
     hints=[

@@ -45,6 +45,7 @@ exercise = Exercise(
     },
     lesson="11_transformer#exercise-27-the-transformer",
     minutes=30,
+    difficulty=3,
     seconds=20.0,
     memory_mib=2048,
     forbidden=["tensorflow*", "torch*", "jax*"],

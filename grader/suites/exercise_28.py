@@ -42,6 +42,7 @@ exercise = Exercise(
     outputs={exercise_28_masking.NAME: ("inputs", "labels", "weights")},
     lesson="12_bert#exercise-28-bert",
     minutes=45,
+    difficulty=3,
     seconds=20.0,
     memory_mib=2048,
     forbidden=["tensorflow*", "torch*", "jax*"],

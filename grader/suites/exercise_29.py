@@ -43,6 +43,7 @@ exercise = Exercise(
     weights={MODEL: NAMED},
     lesson="13_vision_transformer#exercise-29-a-vision-transformer",
     minutes=40,
+    difficulty=3,
     seconds=20.0,
     memory_mib=2048,
     forbidden=["tensorflow*", "torch*", "jax*"],
