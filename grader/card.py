@@ -24,7 +24,7 @@ _STYLE = """
 .dojo span.not_started, .dojo span.running { color: #c27803; }
 .dojo.dojo ul { list-style: none; padding: 0; margin: .4em 0; } .dojo.dojo li { margin: .15em 0; }
 .dojo.dojo pre { background: color-mix(in srgb, currentColor 7%, transparent); padding: .5em .7em;
-  margin: .4em 0; border-radius: 4px; overflow-x: auto; font-size: 12.5px; line-height: 1.35;
+  margin: .4em 0; border-radius: 4px; overflow-x: auto; font: 12.5px/1.35 ui-monospace, monospace;
   white-space: pre-wrap; color: inherit; }
 .dojo .why { margin: .3em 0 .6em 1.2em; } .dojo .small { opacity: .75; font-size: 12px; }
 .dojo .name { border: 1px solid; border-radius: 9px; padding: 0 .5em; font-size: 12px; opacity: .8; }

@@ -159,7 +159,7 @@ def _notebook_parts(path: Path, text: str, name: str, implements: Sequence[str])
     marked = []
     for number, source in cells:
         first, _, rest = source.lstrip().partition("\n")
-        if first.split()[:2] == [MAGIC, name]:
+        if first.split()[:2] == [MAGIC, name] and "--try" not in first.split():
             # A blank line in the magic's place keeps line numbers as in the cell.
             marked.append(parse(f"{_label(path)} cell {number}", python_of("\n" + rest)))
     if marked:

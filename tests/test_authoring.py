@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grader import authoring
+from grader import authoring, curriculum, registry
 from grader.questions import load_questions
 
 SOLUTION = '''"""Say hello.
@@ -282,6 +282,24 @@ def test_outside_a_repository_only_missing_exercises_are_written(
     desk.write_text("my work\n", encoding="utf-8")
     assert run(project) == 0
     assert desk.read_text(encoding="utf-8") == "my work\n"
+
+
+def test_the_map_holds_every_exercise_and_every_question() -> None:
+    exercises = {number: registry.load(number) for number in registry.numbers()}
+    lessons = curriculum.lessons(authoring.ROOT / "notebooks" / "source", exercises)
+    assert sorted(number for lesson in lessons for number in lesson.exercises) == sorted(exercises)
+    assert sorted(number for lesson in lessons for number in lesson.questions) == list(range(1, 46))
+    assert all(lesson.minutes for lesson in lessons)
+    shown = curriculum.show_map(lessons, exercises)
+    assert "10 Multi-head attention (35 min, ★★★)" in shown
+    listed = curriculum.show_questions(lessons, load_questions())
+    assert "| 28 | What does attention cost in time, memory and parameters? |" in listed
+    assert listed.count(".ipynb)") == 45
+
+
+def test_a_page_without_the_marks_is_told() -> None:
+    with pytest.raises(ValueError, match="expected the lines"):
+        curriculum.replaced("# A page", "a map")
 
 
 def test_generated_files_of_this_project_are_up_to_date() -> None:

@@ -66,7 +66,11 @@ def test_broken_notebooks_get_a_clear_message(text: str, grade_text) -> None:
 
 def test_marked_cells_are_taken_from_a_notebook(grade_text) -> None:
     text = notebook(
-        WRONG, "%%exercise exercise_01\n" + RIGHT, "%%exercise exercise_03\n1/0", "!rm -rf x\n1/0"
+        WRONG,
+        "%%exercise exercise_01 --try\n" + WRONG,
+        "%%exercise exercise_01\n" + RIGHT,
+        "%%exercise exercise_03\n1/0",
+        "!rm -rf x\n1/0",
     )
     assert grade_text(1, text, suffix=".ipynb").passed
 
