@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader.verdict import Verdict
-
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS results (
@@ -18,6 +16,7 @@ CREATE TABLE IF NOT EXISTS results (
     grader TEXT NOT NULL, status TEXT NOT NULL, score REAL NOT NULL, seconds REAL NOT NULL,
     document TEXT NOT NULL, PRIMARY KEY (student, exercise)) WITHOUT ROWID;
 """
+_COLUMNS = "student, exercise, file, digest, grader, status, score, seconds, document"
 MISSING = "missing"
 
 
@@ -51,22 +50,6 @@ class Result:
         return list(
             dict.fromkeys(check["misconception"] for check in self.checks if check["misconception"])
         )
-
-
-def result_of(student: str, file: str, digest: str, grader: str, verdict: Verdict) -> Result:
-    """Return a verdict as a result."""
-    document = json.loads(verdict.to_json())
-    return Result(
-        student,
-        verdict.exercise,
-        file,
-        digest,
-        grader,
-        verdict.status,
-        verdict.score,
-        round(verdict.seconds, 4),
-        document,
-    )
 
 
 class Store:
@@ -121,7 +104,6 @@ class Store:
 
     def results(self) -> Iterator[Result]:
         """Yield all results by student and exercise, one at a time: a course may have ten thousand."""
-        columns = "student, exercise, file, digest, grader, status, score, seconds, document"
-        query = f"SELECT {columns} FROM results ORDER BY student, exercise"
-        for row in self._database.execute(query):
-            yield Result(*row[:8], document=json.loads(row[8]))
+        for row in self._database.execute(f"SELECT {_COLUMNS} FROM results ORDER BY student, exercise"):
+            known = dict(zip(_COLUMNS.split(", "), row, strict=True))
+            yield Result(**{**known, "document": json.loads(known["document"])})

@@ -1,0 +1,214 @@
+"""The teacher's command: grade a class and report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from grader.cli_common import COMMAND_WRONG, GRADER_FAILED, INTERRUPTED, fail, resolve
+
+if TYPE_CHECKING:
+    from grader.classroom.collect import Class
+    from grader.classroom.report import Summary
+    from grader.classroom.run import Graded
+    from grader.classroom.store import Store
+
+
+@click.command("class")
+@click.argument("submissions", type=click.Path(exists=True, path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The report's folder.")
+@click.option("--exercise", "names", multiple=True, help="Only this exercise; repeatable.")
+@click.option(
+    "--roster",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="All students, one a line.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="For all inputs; else drawn once for the class.")
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Judging processes; else one for each core.")
+@click.option("--scheduler", help="Grade on a Dask cluster: tcp://host:port.")
+@click.option(
+    "--feedback", type=click.Choice(["full", "names", "score"]), default="full", show_default=True,
+    help="What students' own files tell: everything, names without inputs, the score.",
+)  # fmt: skip
+@click.option(
+    "--format", "formats", multiple=True, type=click.Choice(["gradescope", "nbgrader", "junit"]),
+    help="Write this too; repeatable.",
+)  # fmt: skip
+@click.option("--again", is_flag=True, help="Grade everything again.")
+@click.option("--unsandboxed", is_flag=True, help="Run code without confinement where there is none.")
+def grade_class(
+    submissions: Path,
+    out: Path,
+    names: Sequence[str],
+    roster: Path | None,
+    seed: int | None,
+    jobs: int | None,
+    scheduler: str | None,
+    feedback: str,
+    formats: Sequence[str],
+    again: bool,
+    unsandboxed: bool,
+) -> None:
+    """Grade a class: SUBMISSIONS/<student>/exercise_NN.py or .ipynb, or a zip of them.
+
+    Interrupted, the same command goes on; what did not change is not graded twice.
+    """
+    from grader.classroom import report
+    from grader.classroom.store import Store
+
+    only = [resolve(name) for name in names]
+    _require_apart(submissions, out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        store = Store(out / "results.sqlite3")
+    except (OSError, sqlite3.Error) as error:
+        fail(f"{out} cannot be written: {error}")
+    with contextlib.closing(store), tempfile.TemporaryDirectory(prefix="attention-dojo-class-") as scratch:
+        found = _collected(submissions, Path(scratch), only, roster)
+        seed = _seed(store, seed)
+        try:
+            with _graded(found, seed, jobs, scheduler, unsandboxed) as graded:
+                _grade(found, store, graded, seed, again)
+            _complete(found, store, only)
+            summary = report.write(store, out, feedback=feedback, formats=formats)  # type: ignore[arg-type]
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted; what was graded is kept. The same command goes on.", err=True)
+            sys.exit(INTERRUPTED)
+        except (OSError, sqlite3.Error) as error:
+            fail(f"results could not be kept in {out}: {error}. The same command goes on.", GRADER_FAILED)
+    _tell(summary, found, out)
+    sys.exit(GRADER_FAILED if summary.errors else 0)
+
+
+def _require_apart(submissions: Path, out: Path) -> None:
+    """Refuse a report among the submissions: the next run would take it for students."""
+    given, report = submissions.resolve(), out.resolve()
+    if report == given or given in report.parents or given.is_relative_to(report / "submissions"):
+        fail(f"--out {out}: expected a folder apart from {submissions}")
+
+
+def _collected(given: Path, scratch: Path, only: Sequence[int], roster: Path | None) -> Class:
+    from grader import registry
+    from grader.classroom.collect import collect
+    from grader.classroom.unpack import UnpackError
+
+    names: list[str] = []
+    if roster is not None:
+        lines = roster.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        names = [line.strip() for line in lines if line.strip()]
+    try:
+        found = collect(given, scratch, registry.numbers(), only, names)
+    except UnpackError as error:
+        fail(f"{given}: {error}")
+    except OSError as error:
+        fail(f"{given} cannot be read: {error.strerror or error}")
+    for line in found.aside:
+        click.echo(f"Left aside: {line}", err=True)
+    if not found.students:
+        fail(f"{given}: no submissions. Expected {given}/<student>/exercise_NN.py or .ipynb")
+    return found
+
+
+def _seed(store: Store, given: int | None) -> int:
+    """One seed for the whole class, also when it is graded in several goes."""
+    from grader.judging import fresh_seed
+
+    if given is not None:
+        store.replace_fact("seed", str(given))
+    return int(store.fact("seed", str(fresh_seed())))
+
+
+@contextlib.contextmanager
+def _graded(
+    found: Class, seed: int, jobs: int | None, scheduler: str | None, unsandboxed: bool
+) -> Iterator[Graded]:
+    """What grades: a cluster, or processes on this machine."""
+    if scheduler is not None:
+        from grader.classroom.cluster import Cluster, ClusterError
+
+        try:
+            cluster = Cluster(scheduler, seed, unsandboxed)
+        except ClusterError as error:
+            fail(str(error))
+        with contextlib.closing(cluster):
+            yield cluster.grade
+        return
+    from grader.classroom.run import Pool
+
+    _require_confinement(unsandboxed)
+    yield Pool(jobs or _cores(), seed, unsandboxed).grade
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _require_confinement(unsandboxed: bool) -> None:
+    """Strangers' code runs confined, or not at all unless the teacher says so."""
+    from grader.cli_common import started_worker
+
+    with started_worker() as worker:
+        worker.wait_ready()
+        if worker.sandbox == "limits" and not unsandboxed:
+            fail(
+                "neither bubblewrap nor Landlock works here, so submissions could read your files. Install "
+                "bubblewrap (apt install bubblewrap), or say --unsandboxed if you trust every one of them.",
+                COMMAND_WRONG,
+            )
+
+
+def _grade(found: Class, store: Store, graded: Graded, seed: int, again: bool) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from grader.classroom import run
+    from grader.terminal import console
+
+    left = run.to_grade(found.submissions, {} if again else store.known(), seed)
+    unchanged = len(found.submissions) - len(left)
+    if unchanged:
+        click.echo(f"{unchanged} submissions are unchanged and not graded again.", err=True)
+    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(sys.stderr), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("grading", total=len(left))
+        for result in run.grade_class(left, graded, seed):
+            store.add([result])
+            bar.advance(task)
+
+
+def _complete(found: Class, store: Store, only: Sequence[int]) -> None:
+    """Add a row for everything that is missing, and drop what is no longer in the class."""
+    from grader.classroom.store import MISSING, Result
+
+    exercises = sorted({f"exercise_{one.exercise:02d}" for one in found.submissions})
+    exercises = sorted({*exercises, *(f"exercise_{number:02d}" for number in only)})
+    present = {(one.student, f"exercise_{one.exercise:02d}") for one in found.submissions}
+    wanted = {(student, exercise) for student in found.students for exercise in exercises}
+    known = store.known()
+    store.forget([key for key in known if key not in present | wanted])
+    absent = sorted(wanted - present)
+    rows = [Result(student, exercise) for student, exercise in absent]
+    store.add([row for row in rows if known.get((row.student, row.exercise), ("", "", ""))[2] != MISSING])
+
+
+def _tell(summary: Summary, found: Class, out: Path) -> None:
+    from grader.terminal import console
+
+    screen = console()
+    screen.print(
+        f"{summary.students} students, {summary.submissions} submissions: "
+        f"[green]{summary.passed} passed[/], [red]{summary.failed} failed[/], "
+        f"{summary.not_started} not started, {summary.missing} missing"
+        + (f", [red]{summary.errors} the grader failed on[/]" if summary.errors else "")
+    )
+    if summary.misconceptions:
+        often = ", ".join(f"{id} ({count})" for id, count in summary.misconceptions)
+        screen.print(f"Mistakes met most: {often}")
+    screen.print(f"Report: {out / 'report.html'}, {out / 'grades.csv'}")
