@@ -10,6 +10,7 @@ import pytest
 
 from grader import judging, registry, sources
 from grader.exercise import Exercise
+from grader.interview import bench
 from grader.verdict import Verdict
 from grader.workers import Worker
 
@@ -29,6 +30,14 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "state"
     monkeypatch.setenv("ATTENTION_DOJO_STATE", str(folder))
     return folder
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own for all that an interview writes."""
+    monkeypatch.setenv("ATTENTION_DOJO_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(bench, "home", lambda: tmp_path / "interviews")
+    return tmp_path
 
 
 @pytest.fixture
