@@ -95,9 +95,11 @@ class Card:
             yield f'<li class="small">○ {html.escape(check.title)}</li>'
 
     def _help(self) -> str:
-        if self.verdict.status != "failed":
-            return ""
-        return f" · stuck? <code>%hint</code> · again with these inputs: --seed {self.verdict.seed}"
+        failed = self.verdict.status == "failed"
+        stuck = " · stuck? <code>%hint</code>" if failed else ""
+        if self.exercise.examples_only:
+            return f"{stuck} · {html.escape(terminal.EXAMPLES_ONLY)}"
+        return f"{stuck} · again with these inputs: --seed {self.verdict.seed}" if failed else ""
 
     def _rows(self) -> Iterator[str]:
         told = 0

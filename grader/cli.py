@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from grader import cli_desk
-from grader.cli_common import COMMAND_WRONG, GRADER_FAILED, INTERRUPTED, fail, resolve, started_worker
+from grader.cli_common import (
+    COMMAND_WRONG,
+    GRADER_FAILED,
+    INTERRUPTED,
+    fail,
+    need_solutions,
+    resolve,
+    started_worker,
+    teachers_only,
+)
 from grader.interview.command import interview
 
 if TYPE_CHECKING:
@@ -45,6 +54,8 @@ def _submission_path(exercise_name: str, file: str | None, solution: bool) -> Pa
 
     if file and solution:
         fail("give --file or --solution, not both")
+    if solution:
+        need_solutions()
     path = registry.exercise_file(exercise_name)
     if file:
         path = Path(file)
@@ -111,6 +122,8 @@ def cli() -> None:
 @click.option("--seed", type=click.IntRange(min=0), help="Draw the same inputs again.")
 def grade_all(solution: bool, seed: int | None) -> None:
     """Grade everything, one table."""
+    if solution:
+        need_solutions()
     with started_worker() as worker:
         from grader import judging, registry, terminal
 
@@ -145,7 +158,19 @@ def doctor() -> None:
     sys.exit(0 if checks.report() else GRADER_FAILED)
 
 
-for _command in (*cli_desk.COMMANDS, interview):
+def _teachers_commands() -> list[click.Command]:
+    """The teacher's commands. The learners' edition comes without their code, and says so."""
+    from grader import registry
+
+    if registry.in_edition():
+        return [teachers_only("class"), teachers_only("release")]
+    from grader.cli_class import grade_class
+    from grader.cli_release import release
+
+    return [grade_class, release]
+
+
+for _command in (*cli_desk.COMMANDS, interview, *_teachers_commands()):
     cli.add_command(_command)
 
 

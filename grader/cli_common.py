@@ -52,3 +52,23 @@ def load(name: str) -> Exercise:
     from grader import registry
 
     return registry.load(resolve(name))
+
+
+def need_solutions() -> None:
+    """End the command in the learners' edition, which has no solutions."""
+    from grader import registry
+
+    if registry.in_edition():
+        fail("this is the learners' edition: it comes without solutions")
+
+
+def teachers_only(name: str) -> click.Command:
+    """Return what stands for a teacher's command in the learners' edition; it ends with a word."""
+
+    @click.command(name, hidden=True, add_help_option=False)
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def command(arguments: tuple[str, ...]) -> None:
+        fail(f"this is the learners' edition: `{name}` is your teacher's command")
+
+    command.ignore_unknown_options = True
+    return command

@@ -25,7 +25,7 @@ WORKER_FOLDER = Path(__file__).resolve().parent / "worker"
 _TMP_BYTES = 512 * 1024 * 1024
 _SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt", "/nix/store")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime")
-_KERNEL_FILES = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/self", "/sys/devices/system")
+_KERNEL_FILES = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/sys/devices/system")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 
 
@@ -111,6 +111,9 @@ def _hidden() -> list[str]:
 
 def _bubblewrap_arguments() -> list[str]:
     arguments = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
+    if os.getuid() == 0:
+        # Without it root may not give its sessions user namespaces; they themselves have no capability.
+        arguments += ["--cap-add", "CAP_SETFCAP"]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]
     for path in _SYSTEM_FOLDERS:
         if os.path.islink(path):
@@ -147,8 +150,14 @@ def _landlock_rules(scratch: str) -> dict[str, list[str]]:
     wanted = [*_SYSTEM_FOLDERS, *_SYSTEM_FILES, *_KERNEL_FILES, *_DEVICES, *_readable()]
     hidden = [*_hidden(), str(WORKER_FOLDER.parent)]
     readable = [kept for path in wanted for kept in _without(path, hidden)]
-    # Submissions may read the worker's own code: there is nothing in it to be learnt.
-    return {"readable": [*readable, str(WORKER_FOLDER)], "writable": [scratch, "/dev/null"]}
+    # Submissions may read the worker's own code: there is nothing in it to be learnt. Of /proc a session
+    # sees what is its own: TensorFlow cannot start a thread without /proc/self.
+    readable = [*readable, str(WORKER_FOLDER)]
+    return {
+        "readable": [*readable, "/proc"],
+        "writable": [scratch, "/dev/null"],
+        "session": [*readable, "/proc/self"],
+    }
 
 
 def _environment(scratch: str) -> dict[str, str]:
@@ -179,6 +188,7 @@ def start(sandbox: Sandbox) -> Process:
     scratch = "/tmp" if sandbox == "bubblewrap" else os.path.realpath(folder.name)
     config = {
         "packages": package_folders(),
+        "scratch": scratch,
         "landlock": _landlock_rules(scratch) if sandbox == "landlock" else None,
     }
     python = [sys.executable, "-I", "-S", "-B", "-X", "utf8", str(WORKER_FOLDER)]

@@ -72,6 +72,7 @@ class Exercise:
         difficulty: 1 for a step that is new but small, 2 for one with traps, 3 for several at once.
         seconds: Time limit of one check.
         memory_mib: What the submission may use above the worker's own memory.
+        examples_only: Its checks are the public examples of the learners' edition.
     """
 
     number: int
@@ -88,12 +89,13 @@ class Exercise:
     difficulty: int = 1
     seconds: float = 5.0
     memory_mib: int = 1024
+    examples_only: bool = False
     oracles: dict[str, Function] = field(default_factory=dict, init=False)
     misconceptions: dict[str, Misconception] = field(default_factory=dict, init=False)
     checks: list[Check] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        if len(self.hints) != 3:
+        if len(self.hints) != 3 and not self.examples_only:
             raise ValueError(f"exercise {self.number}: expected 3 hints; got {len(self.hints)}")
         if self.difficulty not in (1, 2, 3):
             raise ValueError(

@@ -41,17 +41,28 @@ def _aliases(tree: ast.AST) -> dict[str, str]:
     return found
 
 
-def _dotted(node: ast.AST, aliases: dict[str, str]) -> str:
-    """Return the dotted name an expression stands for; "" when it is none."""
+def _dotted(node: ast.AST, aliases: dict[str, str], known: dict[ast.AST, str] | None = None) -> str:
+    """Return the dotted name an expression stands for; "" when it is none.
+
+    `known` remembers those of a tree: every part of a chain of attributes is asked for.
+    """
+    if known is None:
+        known = {}
+    if node not in known:
+        known[node] = _name_of(node, aliases, known)
+    return known[node]
+
+
+def _name_of(node: ast.AST, aliases: dict[str, str], known: dict[ast.AST, str]) -> str:
     if isinstance(node, ast.Name):
         return aliases.get(node.id, "")
     if isinstance(node, ast.Attribute):
-        owner = _dotted(node.value, aliases)
+        owner = _dotted(node.value, aliases, known)
         # No forbidden name is that long; a chain of aliases would grow without end.
         return f"{owner}.{node.attr}" if owner and len(owner) < _LONGEST_NAME else ""
     is_getattr = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "getattr"
     if is_getattr and isinstance(node, ast.Call) and len(node.args) >= 2:
-        owner, name = _dotted(node.args[0], aliases), node.args[1]
+        owner, name = _dotted(node.args[0], aliases, known), node.args[1]
         if owner and isinstance(name, ast.Constant) and isinstance(name.value, str):
             return f"{owner}.{name.value}"
     return ""
@@ -67,6 +78,7 @@ def _canonical(dotted: str) -> str:
 
 
 def _names(tree: ast.AST, aliases: dict[str, str]) -> Iterator[tuple[int, str]]:
+    known: dict[ast.AST, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -74,7 +86,7 @@ def _names(tree: ast.AST, aliases: dict[str, str]) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.module
             yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
         elif isinstance(node, ast.Attribute | ast.Call):
-            dotted = _dotted(node, aliases)
+            dotted = _dotted(node, aliases, known)
             if dotted:
                 yield node.lineno, dotted
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grader import registry, sources
+from grader import desk, registry, sources
 from grader.confinement import WorkerStartError
 from grader.diagnosis import Comparison, explain
 from grader.exercise import Check, Exercise
@@ -25,6 +25,9 @@ from grader.workers import Worker
 
 _MEBIBYTE = 1024 * 1024
 _NUMPY_ADDRESS_SPACE = 6 * 1024 * _MEBIBYTE
+# Of what Keras reserves, most is for threads; without a limit page tables alone could fill the memory.
+_KERAS_ADDRESS_SPACE = (16 + (os.cpu_count() or 1)) * 1024 * _MEBIBYTE
+_KEPT_BYTES = 8 * _MEBIBYTE
 _SEEDS_PER_SESSION = 25
 Progress = Callable[[CheckResult], None]
 
@@ -104,10 +107,10 @@ def _grade(
     except sources.SubmissionError as error:
         only("the file can be graded", "error", str(error))
         return
-    solution = registry.solution_file(exercise.name)
-    stub = ""
-    if solution.is_file():
-        stub = sources.stub_text(solution)
+    try:
+        stub = desk.stub(exercise.name)
+    except FileNotFoundError:
+        stub = ""
     try:
         if stub and source.is_untouched(exercise.implements, stub):
             verdict.not_started = True
@@ -156,7 +159,7 @@ class _Run:
         return Limits(
             seconds=self.exercise.seconds,
             memory=self.exercise.memory_mib * _MEBIBYTE * (3 if self.patience > 1 else 1),
-            address_space=None if keras else _NUMPY_ADDRESS_SPACE,
+            address_space=_KERAS_ADDRESS_SPACE if keras else _NUMPY_ADDRESS_SPACE,
         )
 
     def time_limit(self, check: Check) -> float:
@@ -230,6 +233,9 @@ def _run_checks(run: _Run, verdict: Verdict, progress: Progress, stop_after: int
         run.close()
     for failure in run.failures:
         _name(run, failure)
+    for result in verdict.checks:
+        if result.comparison is not None and _bytes_in(result.comparison.received) > _KEPT_BYTES:
+            result.comparison = None  # no picture is made of it, and a class has many verdicts
 
 
 def _run_check(run: _Run, check: Check, seed: int) -> CheckResult:
@@ -267,6 +273,13 @@ def _run_check(run: _Run, check: Check, seed: int) -> CheckResult:
     result.printed = session.take_output()
     result.seconds = time.monotonic() - start
     return result
+
+
+def _bytes_in(value: Any) -> int:
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sum(_bytes_in(item) for item in items)
 
 
 def _works_for_the_solution(run: _Run, check: Check, seed: int) -> bool:

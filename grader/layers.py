@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _DIRECTIONS = 2
 _STEP = 1e-5
+# Hundreds of times what any exercise needs: the oracle computes with all of them, many times.
+_MAX_NUMBERS = 200_000
 
 
 class Weight(msgspec.Struct, frozen=True):
@@ -98,6 +100,11 @@ class RemoteLayer:
         """As `expect`, for a method; its oracle is registered as "Class.method"."""
         reply = self._request("apply", method=method, args=args, kwargs=kwargs)
         return self._judge(reply, args, kwargs, method=method)
+
+    def expect_given(self, expected: Any, method: str, /, *args: Any, **kwargs: Any) -> Any:
+        """As `expect_method`, with the right outputs known beforehand."""
+        reply = self._request("apply", method=method, args=args, kwargs=kwargs)
+        return self._judge(reply, args, kwargs, method=method, view=lambda _: expected)
 
     def expect_viewed(self, view: Callable[[Any], Any], *args: Any, **kwargs: Any) -> Any:
         """As `expect`, with both sides seen through a function, which hides what is free.
@@ -214,6 +221,12 @@ class RemoteLayer:
     def randomize(self, rng: np.random.Generator) -> None:
         """Assign random weights (biases too) to every weight that the suite names."""
         found = self.read(*self.paths)
+        if sum(weight.size for weight in found.values()) > _MAX_NUMBERS:
+            shapes = ", ".join(f"{path} {weight.shape}" for path, weight in found.items())
+            self.submission.fail(f"{self.name}: the weights are far larger than they should be: {shapes}.")
+        if not all(weight.size for weight in found.values()):
+            path = next(path for path, weight in found.items() if not weight.size)
+            self.submission.fail(f"{self.name}: the weight {path} is empty.")
         values = {}
         for path, weight in found.items():
             fan_in = weight.shape[0] if weight.ndim > 1 else 4

@@ -221,7 +221,7 @@ def hint_magic(line: str) -> None:
         if hint.code:
             body.append("An answer with this mistake may hold:")
             body.append(f"<pre>{html.escape(hint.code)}</pre>")
-    if hints.is_last(exercise, shown):
+    if hints.is_last(exercise, shown) and not exercise.examples_only:
         body.append(f'<p class="small">That was the last one: <code>%solution {exercise.name}</code></p>')
     body.append(f"<p>{html.escape(trouble)}</p>" if trouble else "")
     display(HTML(page("".join(body))))

@@ -1,4 +1,7 @@
-"""Finds exercises by file name alone, and the folders of the project. Imports no suite by itself."""
+"""Finds exercises by file name alone, and the folders of the project. Imports no suite by itself.
+
+The learners' edition has no suites: there `grader/public` says what is public of each exercise.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from pathlib import Path
 from grader.exercise import Exercise
 
 SUITES = Path(__file__).resolve().parent / "suites"
-_FILE = re.compile(r"exercise_(\d\d)\.py")
+PUBLIC = SUITES.with_name("public")
+_FILE = re.compile(r"exercise_(\d\d)\.(?:py|json)")
 
 
 class UnknownExerciseError(LookupError):
@@ -28,9 +32,15 @@ def project_root() -> Path:
 
 
 @cache
+def in_edition() -> bool:
+    """Whether this is the learners' edition, which has neither suites nor solutions."""
+    return PUBLIC.is_dir()
+
+
+@cache
 def numbers() -> tuple[int, ...]:
-    """List the numbers of all exercises that have a suite, in order."""
-    found = (_FILE.fullmatch(path.name) for path in SUITES.iterdir())
+    """List the numbers of all exercises in order: those with a suite, or in the edition with examples."""
+    found = (_FILE.fullmatch(path.name) for path in (PUBLIC if in_edition() else SUITES).iterdir())
     return tuple(sorted(int(match[1]) for match in found if match))
 
 
@@ -51,9 +61,13 @@ def parse_name(text: str) -> int:
 
 
 def load(number: int) -> Exercise:
-    """Import an exercise's suite and return the exercise. Raises UnknownExerciseError."""
+    """Import an exercise's suite, in the edition read its examples. Raises UnknownExerciseError."""
     if number not in numbers():
         raise UnknownExerciseError(f"there is no exercise {number}")
+    if in_edition():
+        from grader import examples
+
+        return examples.load(public_file(f"exercise_{number:02d}"))
     exercise = importlib.import_module(f"grader.suites.exercise_{number:02d}").exercise
     if not isinstance(exercise, Exercise) or exercise.number != number:
         raise TypeError(f"grader/suites/exercise_{number:02d}.py must define exercise {number}")
@@ -68,3 +82,8 @@ def exercise_file(name: str) -> Path:
 def solution_file(name: str) -> Path:
     """Return the reference solution's file."""
     return project_root() / "solutions" / f"{name}.py"
+
+
+def public_file(name: str) -> Path:
+    """Return the file with the public examples; it is in the learners' edition only."""
+    return PUBLIC / f"{name}.json"

@@ -25,6 +25,10 @@ OUTPUT_LIMIT = 64 * 1024
 START_SECONDS = 120.0
 _WATCH_SECONDS = 0.02
 _MEBIBYTE = 1024 * 1024
+_MAX_THREADS = 500 + 16 * (os.cpu_count() or 1)
+_MAX_FILES = 1000
+_MAX_STORED = 256 * _MEBIBYTE
+_INTRUDED = "your code wrote to a channel that belongs to the grader"
 
 
 class Server(Protocol):
@@ -55,7 +59,7 @@ class Limits:
     seconds: float = 5.0
     memory: int = 2048 * _MEBIBYTE
     cpu_seconds: int = 120
-    file_bytes: int = 64 * _MEBIBYTE
+    file_bytes: int = 32 * _MEBIBYTE
     address_space: int | None = None
 
     def resources(self) -> dict[str, int]:
@@ -63,7 +67,7 @@ class Limits:
         found = {
             "CPU": self.cpu_seconds,
             "FSIZE": self.file_bytes,
-            "NOFILE": 256,
+            "NOFILE": 128,
             "CORE": 0,
         }
         if self.address_space is not None:
@@ -90,19 +94,42 @@ class Output:
         return f"{text}\n[output cut after {OUTPUT_LIMIT // 1024} KiB]" if self.cut else text
 
 
-def _resident(pid: int) -> int:
-    """Return a process's resident memory in bytes, 0 when it cannot be read."""
+def _resident(pid: int) -> tuple[int, int]:
+    """Return a process's resident bytes and how many threads it has, 0 when they cannot be read."""
     try:
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        return int(fields[21]) * os.sysconf("SC_PAGE_SIZE"), int(fields[17])
     except (OSError, ValueError, IndexError):
         pass
     if sys.platform != "linux":
         import psutil
 
         with contextlib.suppress(psutil.Error):
-            return int(psutil.Process(pid).memory_info().rss)
-    return 0
+            process = psutil.Process(pid)
+            return int(process.memory_info().rss), process.num_threads()
+    return 0, 0
+
+
+def _stores_too_much(folder: str) -> bool:
+    """Whether a folder holds more files or bytes than a session may keep, or what cannot be counted."""
+    files = stored = 0
+    todo = [folder]
+    while todo:
+        try:
+            with os.scandir(todo.pop()) as entries:
+                for entry in entries:
+                    files += 1
+                    stored += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if files > _MAX_FILES or stored > _MAX_STORED:
+                        return True
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.path)
+        except FileNotFoundError:
+            continue  # gone meanwhile
+        except OSError:
+            return True  # a path that is too long, a folder without permissions
+    return False
 
 
 def _high_water(pid: int) -> tuple[int, int]:
@@ -120,7 +147,13 @@ class Session:
     """One forked process with one submission's code; ended for good by a crash or a time-out."""
 
     def __init__(
-        self, worker: Server, channel: socket.socket, read_end: int, inner_pid: int, limits: Limits
+        self,
+        worker: Server,
+        channel: socket.socket,
+        read_end: int,
+        inner_pid: int,
+        limits: Limits,
+        folder: str = "",
     ) -> None:
         self.worker = worker
         self.limits = limits
@@ -128,13 +161,14 @@ class Session:
         self._channel = channel
         self._read_end = read_end
         self._inner_pid = inner_pid
+        self._folder = folder
         self._buffer = bytearray()
         self._ended: SessionEnded | None = None
         self._output_open = True
         channel.setblocking(False)
         os.set_blocking(read_end, False)
         self._pid = self._hello()
-        self._baseline = _resident(self._pid)
+        self._baseline = _resident(self._pid)[0]
         self._reserved_baseline = _high_water(self._pid)[1]
         self.peak = self.peak_reserved = 0
 
@@ -170,7 +204,7 @@ class Session:
             raise self._ended
         if self._buffer or select.select([self._channel], [], [], 0)[0]:
             self._receive()  # ends the session where the process has ended
-            self._end("crashed", "your code wrote to a channel that belongs to the grader")
+            self._end("crashed", _INTRUDED)
         deadline = time.monotonic() + (self.limits.seconds if seconds is None else seconds)
         frame = wire.encode_request(op, payload)
         while True:
@@ -179,7 +213,7 @@ class Session:
                 return reply
             function = (callbacks or {}).get(reply.callback)
             if function is None or not isinstance(reply.value, list):
-                self._end("crashed", "your code wrote to a channel that belongs to the grader")
+                self._end("crashed", _INTRUDED)
             result = function(*reply.value)  # type: ignore[misc]
             frame = wire.encode_request("return", {"value": result})
 
@@ -189,10 +223,12 @@ class Session:
             body = self._take_frame()
             if body is not None:
                 self._drain_output()
+                if unsent:  # an answer to what was not yet asked
+                    self._end("crashed", _INTRUDED)
                 try:
                     return wire.decode_reply(body)
                 except wire.WireError:
-                    self._end("crashed", "your code wrote to a channel that belongs to the grader")
+                    self._end("crashed", _INTRUDED)
             sources: list[Any] = [self._channel]
             if self._output_open:
                 sources.append(self._read_end)
@@ -213,7 +249,7 @@ class Session:
             return None
         (length,) = wire.LENGTH.unpack(self._buffer[:size])
         if length > wire.MAX_FRAME:
-            self._end("crashed", "your code wrote to a channel that belongs to the grader")
+            self._end("crashed", _INTRUDED)
         if len(self._buffer) < size + length:
             return None
         body = self._buffer[size : size + length]
@@ -245,7 +281,8 @@ class Session:
                 return  # a flood: back to the loop that watches the time
 
     def _watch(self, deadline: float) -> None:
-        used = max(0, _resident(self._pid) - self._baseline)
+        resident, threads = _resident(self._pid)
+        used = max(0, resident - self._baseline)
         self.peak = max(self.peak, used)
         if used > self.limits.memory:
             self._end(
@@ -253,6 +290,10 @@ class Session:
                 f"out of memory: your code used more than {self.limits.memory // _MEBIBYTE} MiB",
                 out_of_memory=True,
             )
+        if threads > _MAX_THREADS:
+            self._end("crashed", f"your code started more than {_MAX_THREADS} threads")
+        if self._folder and _stores_too_much(self._folder):
+            self._end("crashed", "your code left more files than the grader keeps for it")
         if time.monotonic() > deadline:
             self._end("timeout", "")
 

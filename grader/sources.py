@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
+import codecs
+import errno
 import io
 import json
+import os
 import re
+import stat
 import tokenize
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +21,13 @@ from grader.stubs import stub_from_solution
 
 MAX_BYTES = 32 * 1024 * 1024  # a notebook may hold pictures
 MAX_SOURCE = 256 * 1024  # far above any answer; analysing text costs many times its size
+MAX_NOTEBOOK = 4 * MAX_SOURCE
+MAX_CELLS = 2000
 MAGIC = "%%exercise"
+# Others take quadratic time to decode, and no editor writes them.
+_ENCODINGS = frozenset(
+    ["utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "gbk", "gb2312", "gb18030", "big5"]
+)
 
 
 class SubmissionError(Exception):
@@ -79,7 +90,7 @@ def parse(file: str, text: str) -> Part:
     if len(text) > MAX_SOURCE:
         raise SubmissionError(f"{file} holds more than {MAX_SOURCE // 1024} KiB of code.")
     try:
-        return Part(file, text, ast.parse(text, file))
+        return Part(file, text, _tree(text, file))
     except SyntaxError as error:
         line = (error.text or "").rstrip()
         where = f"{file}, line {error.lineno}" if error.lineno else file
@@ -88,6 +99,12 @@ def parse(file: str, text: str) -> Part:
         raise SubmissionError(f"{kind}: {error.msg}\n  {where}{shown}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SubmissionError(f"{file} cannot be parsed: {error or type(error).__name__}") from None
+
+
+def _tree(text: str, file: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they would show the learner's text in the judge's terminal
+        return ast.parse(text, file)
 
 
 def _label(path: Path) -> str:
@@ -100,6 +117,8 @@ def _decode(path: Path, data: bytes) -> str:
         raise SubmissionError(f"{_label(path)} is UTF-16; expected UTF-8. Save it again as UTF-8.")
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        if codecs.lookup(encoding.removesuffix("-sig")).name not in _ENCODINGS:
+            raise LookupError(f"the file says {encoding}")
         return data.decode(encoding)
     except (SyntaxError, UnicodeError, LookupError) as error:
         raise SubmissionError(
@@ -111,13 +130,12 @@ def read(path: Path, name: str, implements: Sequence[str]) -> Source:
     """Read a submission. Raises SubmissionError, and OSError where the file cannot be opened."""
     try:
         return _read(path, name, implements)
-    except RecursionError:
+    except (RecursionError, MemoryError):
         raise SubmissionError(f"{_label(path)} is nested too deeply to be analysed.") from None
 
 
 def _read(path: Path, name: str, implements: Sequence[str]) -> Source:
-    with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
+    data = _bytes(path)
     if len(data) > MAX_BYTES:
         raise SubmissionError(f"{_label(path)} is larger than {MAX_BYTES // 1024**2} MiB.")
     if not data.strip():
@@ -132,6 +150,22 @@ def _read(path: Path, name: str, implements: Sequence[str]) -> Source:
     if missing:
         raise SubmissionError(f"{_label(path)} does not define {_names(missing)}.")
     return source
+
+
+def _bytes(path: Path) -> bytes:
+    """Read a plain file. A pipe would keep us waiting; a link may lead to anything that we can read."""
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            kind = "a symbolic link" if path.is_symlink() else "no plain file"
+            raise SubmissionError(f"{_label(path)} is {kind}; expected the file itself.") from None
+        raise
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise SubmissionError(f"{_label(path)} is no plain file.")
+    with open(number, "rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def _names(names: Sequence[str]) -> str:
@@ -156,6 +190,8 @@ def _cells(path: Path, text: str) -> list[tuple[int, str]]:
 
 def _notebook_parts(path: Path, text: str, name: str, implements: Sequence[str]) -> list[Part]:
     cells = _cells(path, text)
+    if sum(len(source) for _, source in cells) > MAX_NOTEBOOK or len(cells) > MAX_CELLS:
+        raise SubmissionError(f"{_label(path)} holds more code than any answer needs.")
     marked = []
     for number, source in cells:
         first, _, rest = source.lstrip().partition("\n")
@@ -187,7 +223,7 @@ def _only(part: Part, tree: ast.Module) -> Part:
     return Part(part.file, "\n".join(kept), tree)
 
 
-_MAGIC_LINE = re.compile(r"^(\s*)(?:[%!?].*|.*[^\s#]\?{1,2}|\w+\s*=\s*[%!].*)$")
+_MAGIC_LINE = re.compile(r"^(\s*+)(?:[%!?].*|.*[^\s#]\?{1,2}|\w++\s*+=\s*+[%!].*)$")
 _TRANSPARENT_MAGICS = ("%%time", "%%capture", "%%prun")
 
 
@@ -198,7 +234,7 @@ def python_of(cell: str) -> str:
         blank = "\n" * (cell[: len(cell) - len(cell.lstrip())].count("\n") + 1)
         return blank + python_of(rest) if first.startswith(_TRANSPARENT_MAGICS) else ""
     try:
-        ast.parse(cell)
+        _tree(cell, "a cell")
     except (SyntaxError, ValueError):
         return "\n".join(_MAGIC_LINE.sub(r"\1pass", line) for line in cell.split("\n"))
     return cell

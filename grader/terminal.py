@@ -24,6 +24,7 @@ _MARKS = {"passed": "✓", "failed": "✗", "error": "✗", "timeout": "⏱", "c
 _COLOURS = {"passed": "green", "failed": "red", "forbidden": "yellow"}
 _PLAIN = {"✓": "+", "✗": "x", "⏱": "x", "⊘": "x", "○": "-"}
 _SHOWN_LINES = 24
+EXAMPLES_ONLY = "Public examples only; the hidden tests are your teacher's."
 
 
 def console(stream: IO[str] | None = None) -> Console:
@@ -89,14 +90,17 @@ def _show_printed(out: Console, checks: Iterable[CheckResult]) -> None:
 def _next_step(verdict: Verdict, exercise: Exercise) -> str:
     name = verdict.exercise
     if verdict.status == "passed":
-        return f"Compare with the solution: python -m grader solution {name}"
+        return (
+            "" if exercise.examples_only else f"Compare with the solution: python -m grader solution {name}"
+        )
     if verdict.status == "not_started":
         return (
             f"Write it in exercises/{name}.py, then run this again. A nudge: python -m grader hint {name}"
         )
     notebook, _, section = exercise.lesson.partition("#")
     read = f"notebooks/{notebook}.ipynb, “{section.replace('-', ' ').capitalize()}”" if notebook else ""
-    lines = [f"Stuck? python -m grader hint {name}    Same inputs again: --seed {verdict.seed}"]
+    again = "" if exercise.examples_only else f"    Same inputs again: --seed {verdict.seed}"
+    lines = [f"Stuck? python -m grader hint {name}{again}"]
     return "\n".join([*lines, f"Read about it: {read}"] if read else lines)
 
 
@@ -129,8 +133,10 @@ def show_verdict(
         out.print(Text(verdict.fault))
     confined = f"{verdict.sandbox}, seed {verdict.seed}, {verdict.seconds:.2f} s"
     out.print(f"[bold {colour}]{word}[/]{counts}  [dim]({confined})[/]")
-    if advice and not verdict.fault:
-        out.print(f"[dim]{escape(_next_step(verdict, exercise))}[/]")
+    if exercise.examples_only and verdict.checks:
+        out.print(EXAMPLES_ONLY)
+    if advice and not verdict.fault and (told := _next_step(verdict, exercise)):
+        out.print(f"[dim]{escape(told)}[/]")
 
 
 def show_table(verdicts: Sequence[tuple[Exercise, Verdict]], out: Console | None = None) -> None:
@@ -179,6 +185,6 @@ def show_hints(exercise: Exercise, hints: Sequence[Hint], out: Console | None = 
         if hint.code:
             out.print("[dim]An answer with this mistake may hold:[/]")
             _print_indented(out, hint.code, 6)
-    if is_last(exercise, hints):
+    if is_last(exercise, hints) and not exercise.examples_only:
         name = exercise.name
         out.print(f"[dim]That was the last one. python -m grader solution {name} shows the answer.[/]")

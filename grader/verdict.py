@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from grader.plain import plain
+
 if TYPE_CHECKING:
     from grader.diagnosis import Comparison
 
@@ -30,6 +32,10 @@ class CheckResult:
     ran: bool = True
     comparison: Comparison | None = field(default=None, repr=False, compare=False)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Both hold what learner code said: it must not command the terminal it is shown in.
+        super().__setattr__(name, plain(value) if name in ("message", "printed") else value)
+
 
 @dataclass
 class Verdict:
@@ -46,6 +52,9 @@ class Verdict:
     seconds: float = 0.0
     not_started: bool = False
     fault: str = ""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, plain(value) if name == "fault" else value)
 
     @property
     def status(self) -> Status:

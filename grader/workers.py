@@ -89,6 +89,9 @@ class Worker:
         except ConnectionError:
             answer = None
         if answer is None:
+            # Ended, so that what it says late is no answer to the next command.
+            self.process.popen.kill()
+            self.process.popen.wait()
             raise confinement.WorkerStartError(
                 f"the worker ended unexpectedly: {self.process.log_tail() or 'it said nothing'}"
             )
@@ -124,6 +127,7 @@ class Worker:
             return self._fork(limits)
 
     def _fork(self, limits: Limits) -> Session:
+        folder = os.path.join(self.process.scratch, f"session-{os.urandom(4).hex()}")
         channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         read_end, write_end = os.pipe()
         try:
@@ -133,7 +137,7 @@ class Worker:
                 [theirs.fileno(), write_end],
                 op="fork",
                 limits=limits.resources(),
-                folder=os.path.join(self.process.scratch, f"session-{os.urandom(4).hex()}"),
+                folder=folder,
             )
         except BaseException:
             channel.close()
@@ -143,11 +147,15 @@ class Worker:
             theirs.close()
             os.close(write_end)
         try:
-            return Session(self, channel, read_end, answer["pid"], limits)
+            return Session(self, channel, read_end, answer["pid"], limits, self._seen_here(folder))
         except BaseException:
             channel.close()
             os.close(read_end)
             raise
+
+    def _seen_here(self, folder: str) -> str:
+        """Return a session's folder where the judge sees it too, else ""."""
+        return "" if self.sandbox == "bubblewrap" else folder
 
     def reap(self, pid: int) -> int:
         """Collect a dead session's exit status (negative: the signal that ended it)."""
