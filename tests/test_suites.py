@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from grader.workers import Worker
 
 EXERCISES = [registry.load(number) for number in registry.numbers()]
 MISCONCEPTIONS = [
-    pytest.param(exercise, id, id=f"{exercise.name}-{id}", marks=pytest.mark.xdist_group(exercise.name))
+    pytest.param(exercise, id, id=f"{exercise.name}-{id}")
     for exercise in EXERCISES
     for id in exercise.misconceptions
 ]
@@ -22,12 +23,7 @@ VARIANTS = [
     for exercise in EXERCISES
     for path in [registry.solution_file(exercise.name), *proofs.variants(exercise)]
 ]
-each_exercise = pytest.mark.parametrize(
-    "exercise",
-    [pytest.param(item, id=item.name, marks=pytest.mark.xdist_group(item.name)) for item in EXERCISES],
-)
-# Filled by one test for another in the same process, to save time.
-_failing_checks: dict[str, set[str]] = {}
+each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
 
 
 def seeds(exercise: Exercise, path: Path) -> int:
@@ -35,6 +31,32 @@ def seeds(exercise: Exercise, path: Path) -> int:
     if exercise.kind == "numpy":
         return 200
     return 4 if path == registry.solution_file(exercise.name) else 2
+
+
+class Caught:
+    """Which checks failed for a misconception: noted by one test for another, to save time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def note(self, exercise: Exercise, titles: set[str]) -> None:
+        """Add checks that failed."""
+        # Each process writes its own file.
+        with open(self.folder / f"{exercise.name}-{os.getpid()}.txt", "a", encoding="utf-8") as file:
+            file.writelines(f"{title}\n" for title in titles)
+
+    def known(self, exercise: Exercise) -> set[str]:
+        """Return what all processes noted so far."""
+        files = self.folder.glob(f"{exercise.name}-*.txt")
+        return {line for path in files for line in path.read_text(encoding="utf-8").splitlines()}
+
+
+@pytest.fixture(scope="session")
+def caught(tmp_path_factory: pytest.TempPathFactory) -> Caught:
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "caught"
+    folder.mkdir(exist_ok=True)
+    return Caught(folder)
 
 
 @each_exercise
@@ -87,7 +109,9 @@ def test_right_answers_pass_on_many_seeds(
 
 
 @pytest.mark.parametrize(("exercise", "id"), MISCONCEPTIONS)
-def test_misconception_fails_under_its_own_name(exercise: Exercise, id: str, worker: Worker) -> None:
+def test_misconception_fails_under_its_own_name(
+    exercise: Exercise, id: str, worker: Worker, caught: Caught
+) -> None:
     misconception = exercise.misconceptions[id]
     text = proofs.wrong_source(exercise, misconception)
     # What fails first is what a learner reads; `python -m grader.proofs` runs the Keras checks to the end.
@@ -97,32 +121,32 @@ def test_misconception_fails_under_its_own_name(exercise: Exercise, id: str, wor
         if stop_after is not None and proofs.problems_with(proof, misconception):
             proof = proofs.grade_text(exercise, text, worker, seed)  # more comparisons tell more
         assert not proofs.problems_with(proof, misconception), f"seed {seed}"
-        _failing_checks.setdefault(exercise.name, set()).update(proof.failing)
+        caught.note(exercise, proof.failing)
 
 
 @each_exercise
 def test_every_check_catches_something(
-    exercise: Exercise, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    exercise: Exercise, worker: Worker, monkeypatch: pytest.MonkeyPatch, caught: Caught
 ) -> None:
-    caught = set(_failing_checks.get(exercise.name, ()))  # what the tests before this one saw
+    titles = caught.known(exercise)
     every = list(exercise.checks)
-    quick = [check for check in every if not check.costly and check.title not in caught]
+    quick = [check for check in every if not check.costly and check.title not in titles]
     monkeypatch.setattr(exercise, "checks", quick)
-    caught |= caught_by_some(exercise, worker, None)
+    titles |= caught_by_some(exercise, worker, None)
     monkeypatch.setattr(exercise, "checks", every)
-    if not {check.title for check in every} <= caught:
+    if not {check.title for check in every} <= titles:
         # A costly check is run only where all else passes: no need to go on after a failure.
-        caught |= caught_by_some(exercise, worker, 1)
-    assert {check.title for check in every} <= caught
+        titles |= caught_by_some(exercise, worker, 1)
+    assert {check.title for check in every} <= titles
 
 
 def caught_by_some(exercise: Exercise, worker: Worker, stop_after: int | None) -> set[str]:
     """Grade one misconception after another until each check (or each costly one) failed for one."""
     wanted = {check.title for check in exercise.checks if stop_after is None or check.costly}
-    caught: set[str] = set()
+    failed: set[str] = set()
     for misconception in exercise.misconceptions.values():
-        if wanted <= caught:
+        if wanted <= failed:
             break
         text = proofs.wrong_source(exercise, misconception)
-        caught |= proofs.grade_text(exercise, text, worker, 0, stop_after).failing
-    return caught
+        failed |= proofs.grade_text(exercise, text, worker, 0, stop_after).failing
+    return failed
