@@ -13,8 +13,8 @@ import sys
 import time
 
 from grader import registry
+from grader.bench import Bench
 from grader.exercise import Exercise
-from grader.notebook import Bench
 from grader.sessions import Limits
 from grader.verdict import CheckResult
 
@@ -27,7 +27,7 @@ def once(bench: Bench, exercise: Exercise) -> tuple[float, float]:
     def came(result: CheckResult) -> None:
         shown.append(time.perf_counter() - start)
 
-    verdict = bench.grade(exercise, registry.solution_file(exercise.name), came)
+    verdict = bench.grade(exercise, registry.solution_file(exercise.name), progress=came)
     assert verdict.passed, verdict
     return shown[0], shown[-1]
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import html
 import io
-import json
 import os
-import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from grader import registry, terminal
+from grader import lessons, registry, terminal
 from grader.exercise import Exercise
 from grader.verdict import CheckResult, Verdict
 
@@ -44,7 +41,6 @@ _STYLE = """
 .dojo .tile.tried { background: #f5b83d; color: #222; }
 .dojo .beside { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0 1em; }
 """
-_HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*$", re.MULTILINE)
 
 
 def page(body: str) -> str:
@@ -142,28 +138,10 @@ class Card:
 
 def lesson_link(exercise: Exercise) -> str:
     """Return a link to the notebook section that teaches an exercise; "" where it has none."""
-    notebook, _, slug = exercise.lesson.partition("#")
-    if not notebook:
+    lesson = lessons.of_exercise(exercise)
+    if lesson is None:
         return ""
-    path = registry.project_root() / "notebooks" / f"{notebook}.ipynb"
-    title = section_title(path, slug)
-    anchor = title.replace(" ", "-")  # JupyterLab's own
-    target = f"{os.path.relpath(path)}#{anchor}".replace(os.sep, "/")
-    told = html.escape(f"{notebook}, “{title}”")
+    anchor = lesson.heading.replace(" ", "-")  # JupyterLab's own
+    target = f"{os.path.relpath(registry.project_root() / lesson.path)}#{anchor}".replace(os.sep, "/")
+    told = html.escape(f"{lesson.notebook}, “{lesson.heading}”")
     return f'<div class="small">Read about it: <a href="{html.escape(target, quote=True)}">{told}</a></div>'
-
-
-def section_title(path: Path, slug: str) -> str:
-    """Return the heading of a notebook whose slug this is; the slug in words where there is none."""
-    words = slug.replace("-", " ").capitalize()
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return words
-    headings = (heading for text in texts for heading in _HEADING.findall(text))
-    return next((it for it in headings if _slug(it) == slug), words)
-
-
-def _slug(heading: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")

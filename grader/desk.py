@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 from grader import registry, sources
+from grader.files import replacing
 
 
 def backup(path: Path) -> Path | None:
@@ -31,10 +31,8 @@ def write(path: Path, text: str) -> Path | None:
     if path.is_file() and path.read_bytes() == data:
         return None
     kept = backup(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    with replacing(path, "wb") as opened:
+        opened.write(data)
     return kept
 
 

@@ -148,7 +148,7 @@ class _Run:
         self.timeouts = 0
         # JAX compiles every operation at its first call, for every shape, and keeps what it compiled.
         on_jax = exercise.kind == "keras" and os.environ.get("KERAS_BACKEND") == "jax"
-        self.patience = 4.0 if on_jax else 1.0
+        self.patience, self.roominess = (4.0, 3) if on_jax else (1.0, 1)
         # Code that takes seconds to load and then crashes is loaded for every check.
         self.deadline = time.monotonic() + 12 * exercise.seconds * self.patience
         self.comparisons: list[Comparison] = []
@@ -158,7 +158,7 @@ class _Run:
         keras = self.exercise.kind == "keras"
         return Limits(
             seconds=self.exercise.seconds,
-            memory=self.exercise.memory_mib * _MEBIBYTE * (3 if self.patience > 1 else 1),
+            memory=self.exercise.memory_mib * _MEBIBYTE * self.roominess,
             address_space=_KERAS_ADDRESS_SPACE if keras else _NUMPY_ADDRESS_SPACE,
         )
 

@@ -11,63 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from grader import desk, judging, progress, registry, sources
+from grader.bench import Bench
 from grader.card import Card, page
 from grader.exercise import Exercise, Kind
 from grader.verdict import CheckResult, Verdict
-from grader.workers import Worker
 
 Show = Callable[[Card], None]
 _SHOWN_EVERY = 0.1  # seconds; a quick verdict shows once
-
-
-class Bench:
-    """A warm worker for one kind of exercise, used by one cell at a time.
-
-    A worker dies with the thread that started it (so the kernel counts parents): it is started in the
-    kernel's main thread, and only imports are waited for in the background.
-    """
-
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
-        self.worker: Worker | None = None
-        self._lock = threading.RLock()
-
-    def start(self) -> None:
-        """Start the worker, if there is none that lives."""
-        with self._lock:
-            if self.worker is None or self.worker.process.popen.poll() is not None:
-                self.stop()
-                self.worker = Worker()
-
-    def preload(self) -> None:
-        """Import what this kind of exercise needs."""
-        with self._lock:
-            try:
-                if self.worker is not None:
-                    self.worker.preload(self.kind)
-            except Exception:  # the first grading reports it, where somebody looks
-                self.stop()
-
-    def grade(self, exercise: Exercise, path: Path, shown: Callable[[CheckResult], None]) -> Verdict:
-        """Grade a file; a worker that failed or was interrupted is replaced next time."""
-        with self._lock:
-            try:
-                self.start()
-                assert self.worker is not None
-                verdict = judging.grade(exercise, path, self.worker, progress=shown)
-            except BaseException:
-                self.stop()
-                raise
-            if verdict.fault:
-                self.stop()
-            return verdict
-
-    def stop(self) -> None:
-        """End the worker."""
-        with self._lock:
-            if self.worker is not None:
-                self.worker.stop()
-                self.worker = None
 
 
 class Desk:
@@ -142,7 +92,7 @@ def grade_cell(exercise: Exercise, cell: str, show: Show, *, keep: bool = True) 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{exercise.name}.py"
         path.write_text(text, encoding="utf-8")
-        verdict = _desk.benches[exercise.kind].grade(exercise, path, came)
+        verdict = _desk.benches[exercise.kind].grade(exercise, path, progress=came)
         trouble = progress.remember(verdict, path.read_bytes()) if keep else ""
     show(Card(exercise, verdict, [note, trouble]))
 
@@ -239,7 +189,8 @@ def solution_magic(line: str) -> Any:
     if not path.is_file():
         print("This edition comes without solutions.")
         return None
-    record, known = progress.Progress(), progress.Progress().records().get(exercise.name)
+    record = progress.Progress()
+    known = record.records().get(exercise.name)
     if "--yes" not in words and not (known and known.passed):
         print(f"{exercise.name} is not passed yet. To see it anyway: %solution {exercise.name} --yes")
         return None

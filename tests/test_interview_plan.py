@@ -11,8 +11,8 @@ import pytest
 from conftest import ROOT
 from interviewing import CANDIDATES, NOON, QUESTIONS, draw
 
-from grader import judging
-from grader.interview import checklist, formulas, lessons, plan
+from grader import judging, lessons
+from grader.interview import checklist, formulas, plan
 from grader.interview.reviews import Due, Reviews, suggested, when
 from grader.progress import Attempt, Progress, Record
 from grader.questions import Question

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.classroom.collect import Submission
-from grader.classroom.run import Bench, Task, fault, grader_version
+from grader.classroom.run import Desk, Task, fault, grader_version
 
 _AHEAD = 4  # submissions on their way for each thread of the cluster
 _WAIT_SECONDS = 30.0
@@ -21,7 +21,7 @@ class ClusterError(Exception):
 
 # A worker ends with the thread that started it, and Dask's threads come and go: one thread of our own.
 _thread: ThreadPoolExecutor | None = None
-_bench = Bench()
+_desk = Desk()
 
 
 def grade_remotely(task: list[Any], name: str, source: bytes) -> str:
@@ -36,7 +36,7 @@ def _grade(task: Task, name: str, source: bytes) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name  # messages show it, as they do on one machine
         path.write_bytes(source)
-        return _bench.grade(task._replace(path=str(path))).to_json()
+        return _desk.grade(task._replace(path=str(path))).to_json()
 
 
 def _version() -> str:

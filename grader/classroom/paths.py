@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TextIO
+
+from grader import files
 
 _LONGEST = 100  # bytes; file systems allow 255, encrypted ones 143
 _FORBIDDEN = frozenset('<>:"/\\|?*%~')  # Windows, paths, URLs, shells; ~ comes before our suffix
@@ -57,17 +58,9 @@ def _chosen(name: str) -> str:
     return unicodedata.normalize("NFC", same.title()) if " " in same else same
 
 
-@contextmanager
-def replacing(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
-    """Open a file for writing that takes `path`'s place when it is whole, and else leaves no trace."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding=encoding, errors=_UNSAYABLE, newline="") as opened:
-            yield opened
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def replacing(path: Path, encoding: str = "utf-8") -> AbstractContextManager[TextIO]:
+    """Open a text file for writing that takes `path`'s place when it is whole, and else leaves no trace."""
+    return files.replacing(path, encoding=encoding, errors=_UNSAYABLE, newline="")
 
 
 def replace(path: Path, text: str) -> None:

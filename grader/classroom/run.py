@@ -16,12 +16,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
-from grader import judging, registry
+from grader import registry
+from grader.bench import Bench
 from grader.classroom.collect import Submission
 from grader.classroom.store import Result
 from grader.exercise import Kind
 from grader.verdict import CheckResult, Verdict
-from grader.workers import Worker
 
 _ATTEMPTS = 2  # of a submission whose judging process died
 
@@ -46,36 +46,26 @@ def grader_version() -> str:
     return whole.hexdigest()[:16]
 
 
-class Bench:
-    """The warm workers of one judging process, one for each kind of exercise, started when needed."""
+class Desk:
+    """What one judging process grades with: a warm worker for each kind of exercise."""
 
     def __init__(self) -> None:
-        self._workers: dict[Kind, Worker] = {}
+        self._benches: dict[Kind, Bench] = {"numpy": Bench("numpy"), "keras": Bench("keras")}
 
     def grade(self, task: Task) -> Verdict:
-        """Grade one submission; a worker that failed is replaced for the next."""
+        """Grade one submission, or refuse to where the worker's confinement was lost."""
         exercise = registry.load(task.exercise)
-        worker = self._workers.get(exercise.kind)
-        if worker is None or worker.process.popen.poll() is not None:
-            self._drop(exercise.kind)
-            worker = self._workers[exercise.kind] = Worker()
-            worker.wait_ready()
+        bench = self._benches[exercise.kind]
+        worker = bench.start()
+        worker.wait_ready()
         if worker.sandbox == "limits" and not task.unsandboxed:
             return fault(task, "the confinement of this class's workers was lost; nothing was run")
-        verdict = judging.grade(exercise, Path(task.path), worker, task.seed)
-        if verdict.fault:
-            self._drop(exercise.kind)
-        return verdict
-
-    def _drop(self, kind: Kind) -> None:
-        worker = self._workers.pop(kind, None)
-        if worker is not None:
-            worker.stop()
+        return bench.grade(exercise, Path(task.path), task.seed)
 
     def close(self) -> None:
         """End the workers."""
-        for kind in list(self._workers):
-            self._drop(kind)
+        for bench in self._benches.values():
+            bench.stop()
 
 
 def fault(task: Task, why: str) -> Verdict:
@@ -113,15 +103,15 @@ def as_result(submission: Submission, digest: str, document: str) -> Result:
 def _serve(channel: Connection) -> None:
     """A judging process: grade what is asked for until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that people see
-    bench = Bench()
+    desk = Desk()
     try:
         while True:
             task = Task(*json.loads(channel.recv_bytes()))
-            channel.send_bytes(bench.grade(task).to_json().encode())
+            channel.send_bytes(desk.grade(task).to_json().encode())
     except (EOFError, OSError):
         pass
     finally:
-        bench.close()
+        desk.close()
 
 
 @dataclass

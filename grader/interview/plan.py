@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from grader import lessons
 from grader.exercise import Exercise
-from grader.interview import lessons
 from grader.interview.reviews import Due, item_key
 from grader.progress import Record
 from grader.questions import Question

@@ -18,8 +18,9 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from grader import registry
-from grader.interview import bench, formulas, lessons
+from grader import lessons, registry
+from grader.files import replacing
+from grader.interview import bench, formulas
 from grader.interview.session import Interview, Item, minutes_and_seconds
 from grader.questions import Question
 
@@ -187,7 +188,6 @@ def write(interview: Interview, questions: Mapping[int, Question]) -> tuple[Path
     folder = bench.folder_of(interview)
     paths = folder / "scorecard.md", folder / "scorecard.html"
     for path, html in zip(paths, (False, True), strict=True):
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(render(interview, questions, html=html), encoding="utf-8")
-        os.replace(temporary, path)
+        with replacing(path, encoding="utf-8") as opened:
+            opened.write(render(interview, questions, html=html))
     return paths

@@ -18,6 +18,7 @@ from typing import Literal
 
 import msgspec
 
+from grader.files import replacing
 from grader.progress import state_folder
 
 VERSION = 1
@@ -142,19 +143,8 @@ class Store:
 
     def save(self, interview: Interview) -> None:
         """Replace the file at once, never half of it. Raises OSError."""
-        path = self.path(interview.id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with temporary.open("wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(interview), indent=1))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
+        with replacing(self.path(interview.id), "wb", durable=True) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(interview), indent=1))
 
     def load(self, id: str) -> Interview:
         """Read an interview. Raises OSError and ValueError."""

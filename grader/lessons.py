@@ -1,4 +1,4 @@
-"""Where an item is taught: the notebook and the heading above it."""
+"""Where an exercise or a question is taught: the notebook and the heading above it."""
 
 from __future__ import annotations
 
@@ -42,8 +42,7 @@ def of_exercise(exercise: Exercise) -> Lesson | None:
     notebook, _, slug = exercise.lesson.partition("#")
     if not notebook:
         return None
-    headings = _headings().get(notebook, ())
-    told = next((heading for heading in headings if _slug(heading) == slug), "")
+    told = next((heading for heading in _headings(notebook) if _slug(heading) == slug), "")
     return Lesson(notebook, told or slug.replace("-", " ").capitalize())
 
 
@@ -53,27 +52,27 @@ def of_question(number: int) -> Lesson | None:
 
 
 def _slug(heading: str) -> str:
-    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
 
 
-def _sources() -> list[Path]:
-    return sorted((registry.project_root() / "notebooks" / "source").glob("*.md"))
+def _folder() -> Path:
+    return registry.project_root() / "notebooks" / "source"
 
 
 @cache
-def _headings() -> Mapping[str, tuple[str, ...]]:
-    found = {}
-    for path in _sources():
-        lines = path.read_text(encoding="utf-8").splitlines()
-        found[path.stem] = tuple(match[1].strip() for match in map(_HEADING.fullmatch, lines) if match)
-    return found
+def _headings(notebook: str) -> tuple[str, ...]:
+    try:
+        lines = (_folder() / f"{notebook}.md").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ()
+    return tuple(match[1].strip() for match in map(_HEADING.fullmatch, lines) if match)
 
 
 @cache
 def _questions() -> Mapping[int, Lesson]:
     """Find the section of every question: an exercise may stand between what is taught and the question."""
     found = {}
-    for path in _sources():
+    for path in sorted(_folder().glob("*.md")):
         section = ""
         for line in path.read_text(encoding="utf-8").splitlines():
             if line.startswith("## ") and not line.startswith("## Exercise"):
