@@ -87,7 +87,9 @@ def do_compiled(self: Session, target: wire.Handle, args: list[Any], kwargs: dic
         if backend == "tensorflow":
             import tensorflow
 
-            return tensorflow.function(lambda: owner(*args, **kwargs), jit_compile=True)()
+            # AutoGraph is off, as Keras itself has it when it trains.
+            call = tensorflow.function(lambda: owner(*args, **kwargs), jit_compile=True, autograph=False)
+            return call()
         if backend == "jax":
             import jax
 
@@ -375,8 +377,11 @@ def do_train(
     """
     owner = self.objects[target.number]
     model = owner if isinstance(owner, keras.Model) else _Alone(owner)
+    optimizer = keras.optimizers.Adam(learning_rate)
+    # Variables that are made within the traced step have TensorFlow trace it twice.
+    optimizer.build(owner.trainable_variables)
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
+        optimizer=optimizer,
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0),
         jit_compile=keras.backend.backend() == "jax",
     )
