@@ -69,6 +69,13 @@ def notebooks(number: int, count: int) -> float:
     return count / (time.perf_counter() - start)
 
 
+def memory() -> str:
+    """Tell what this process and the largest of its judging processes have resident."""
+    here = psutil.Process()
+    judges = [process.memory_info().rss for process in here.children()]
+    return f"{here.memory_info().rss / 2**20:.0f} MiB, a judge {max(judges, default=0) / 2**20:.0f} MiB"
+
+
 def growth(count: int, jobs: int) -> None:
     """Print time and the judge's memory at every tenth of a large class."""
     with tempfile.TemporaryDirectory() as folder:
@@ -81,14 +88,11 @@ def growth(count: int, jobs: int) -> None:
         for done, result in enumerate(run.grade_class(left, run.Pool(jobs, SEED).grade, SEED), start=1):
             store.add([result])
             if done % max(1, count // 10) == 0:
-                memory = psutil.Process().memory_info().rss / 2**20
-                print(
-                    f"  {done:6} after {time.perf_counter() - start:6.1f} s, {memory:.0f} MiB", flush=True
-                )
+                seconds = time.perf_counter() - start
+                print(f"  {done:6} after {seconds:6.1f} s, {memory()}", flush=True)
         start = time.perf_counter()
         report.write(store, out)
-        memory = psutil.Process().memory_info().rss / 2**20
-        print(f"  the report: {time.perf_counter() - start:.1f} s, {memory:.0f} MiB, aim below 300 MiB")
+        print(f"  the report: {time.perf_counter() - start:.1f} s, {memory()}; aim below 300 MiB")
         store.close()
 
 
@@ -97,6 +101,7 @@ def main() -> None:
     parser.add_argument("submissions", type=int, nargs="?", default=400)
     parser.add_argument("--growth", type=int, default=0)
     options = parser.parse_args()
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # for the notebooks' kernels; workers have it anyway
     jobs = len(os.sched_getaffinity(0))
     for number, count, aim in ((3, options.submissions, 40), (23, max(20, options.submissions // 20), 2)):
         floor = notebooks(number, 3)

@@ -16,4 +16,4 @@ def unload_ipython_extension(ipython: Any) -> None:
     """End the notebook's worker: `%unload_ext grader`."""
     from grader import notebook
 
-    notebook.unload()
+    notebook.unload(ipython)

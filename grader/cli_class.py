@@ -110,8 +110,9 @@ def _collected(given: Path, scratch: Path, only: Sequence[int], roster: Path | N
         fail(f"{given}: {error}")
     except OSError as error:
         fail(f"{given} cannot be read: {error.strerror or error}")
-    for line in found.aside:
-        click.echo(f"Left aside: {line}", err=True)
+    for one in found.aside:
+        whose = f"{one.student}: " if one.student else ""
+        click.echo(f"Left aside: {whose}{one.file}: {one.why}", err=True)
     if not found.students:
         fail(f"{given}: no submissions. Expected {given}/<student>/exercise_NN.py or .ipynb")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import sys
 import tempfile
 import threading
 import time
@@ -26,19 +27,22 @@ class Desk:
     def __init__(self) -> None:
         self.benches: dict[Kind, Bench] = {"numpy": Bench("numpy"), "keras": Bench("keras")}
         self.last: Exercise | None = None
+        self.follows = False
 
-    def warm_up(self) -> None:
-        """Load NumPy and Keras while the learner reads."""
-        for bench in self.benches.values():
-            try:
-                bench.start()
-            except Exception:  # the first grading reports it, where somebody looks
-                return
-        threading.Thread(target=self._preload, daemon=True).start()
+    def warm_up(self, kind: Kind) -> None:
+        """Load what this kind of exercise needs while the learner reads."""
+        bench = self.benches[kind]
+        try:
+            bench.start()
+        except Exception:  # the first grading reports it, where somebody looks
+            return
+        threading.Thread(target=bench.preload, daemon=True).start()
 
-    def _preload(self) -> None:
-        for bench in self.benches.values():
-            bench.preload()
+    def follow(self, *_: Any) -> None:
+        """Load Keras once the learner's own code has: a lesson on NumPy does without."""
+        if not self.follows and "keras" in sys.modules:
+            self.follows = True
+            self.warm_up("keras")
 
     def close(self) -> None:
         """End the workers."""
@@ -211,9 +215,13 @@ def load(ipython: Any) -> None:
     for name, magic in (("hint", hint_magic), ("solution", solution_magic), ("progress", progress_magic)):
         ipython.register_magic_function(magic, "line", name)
     atexit.register(_desk.close)
-    _desk.warm_up()
+    _desk.warm_up("numpy")
+    _desk.follow()
+    ipython.events.register("post_run_cell", _desk.follow)
 
 
-def unload() -> None:
+def unload(ipython: Any) -> None:
     """End the workers."""
+    ipython.events.unregister("post_run_cell", _desk.follow)
     _desk.close()
+    _desk.follows = False

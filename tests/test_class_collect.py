@@ -221,7 +221,7 @@ def test_a_bad_zip_of_one_student_leaves_the_others(handed_in: Path) -> None:
     class_ = found(handed_in)
     assert pairs(class_) == {("Ann", 1)}
     assert class_.students == {"Ann", "Bob"}
-    assert "not a zip file" in class_.aside[0]
+    assert "not a zip file" in class_.aside[0].why
 
 
 def test_long_names_are_shortened() -> None:

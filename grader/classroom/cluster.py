@@ -10,6 +10,7 @@ from typing import Any
 
 from grader.classroom.collect import Submission
 from grader.classroom.run import Desk, Task, fault, grader_version
+from grader.sources import MAX_BYTES
 
 _AHEAD = 4  # submissions on their way for each thread of the cluster
 _WAIT_SECONDS = 30.0
@@ -81,7 +82,11 @@ class Cluster:
         ahead = _AHEAD * max(1, sum(self.client.nthreads().values()))
         completed = as_completed()
         for submission in waiting:
-            future = self._submit(submission)
+            try:
+                future = self._submit(submission)
+            except OSError as error:  # gone since it was found
+                yield submission, _fault(submission, self.seed, f"cannot be read: {error.strerror}")
+                continue
             running[future.key] = submission
             completed.add(future)
             if len(running) >= ahead:
@@ -91,7 +96,8 @@ class Cluster:
 
     def _submit(self, submission: Submission) -> Any:
         task = [submission.exercise, "", self.seed, self.unsandboxed]
-        source = submission.path.read_bytes()
+        with submission.path.open("rb") as opened:
+            source = opened.read(MAX_BYTES + 1)  # one more, so that the worker refuses it
         # Not pure: equal files of two students are graded for each.
         return self.client.submit(grade_remotely, task, submission.path.name, source, pure=False)
 
@@ -100,5 +106,8 @@ class Cluster:
         try:
             return submission, future.result()
         except Exception as error:  # a worker killed again and again, a bug: told as the grader's fault
-            task = Task(submission.exercise, "", self.seed, False)
-            return submission, fault(task, f"the cluster could not grade this: {error!r}").to_json()
+            return submission, _fault(submission, self.seed, f"the cluster could not grade this: {error!r}")
+
+
+def _fault(submission: Submission, seed: int, why: str) -> str:
+    return fault(Task(submission.exercise, "", seed, False), why).to_json()

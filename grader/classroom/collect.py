@@ -13,6 +13,7 @@ import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from grader.classroom.unpack import UnpackError, unpack
 from grader.sources import MAGIC, MAX_BYTES
@@ -50,13 +51,25 @@ class Submission:
             return ""
 
 
+class Aside(NamedTuple):
+    """A file that was not graded, whose it is ("" when nobody can tell), and why."""
+
+    student: str
+    file: str
+    why: str
+
+
 @dataclass
 class Class:
-    """What was handed in: submissions, all students there are, and what was left aside and why."""
+    """What was handed in: submissions, all students there are, and what was left aside and why.
+
+    `ids` are what the platform calls students, by their names here; not every platform says it.
+    """
 
     submissions: list[Submission] = field(default_factory=list)
     students: set[str] = field(default_factory=set)
-    aside: list[str] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
+    aside: list[Aside] = field(default_factory=list)
 
 
 def readable(name: str) -> str:
@@ -90,17 +103,19 @@ def collect(
         shown = readable(str(_relative(path, root, scratch)))
         numbers = _exercises(path)
         if not numbers:
-            found.aside.append(f"{shown}: no exercise's number in its name, and no %%exercise cell")
+            why = "no exercise's number in its name, and no %%exercise cell"
+            found.aside.append(Aside(student, shown, why))
         for number in numbers:
             if number not in known:
-                found.aside.append(f"{shown}: there is no exercise {number}")
+                found.aside.append(Aside(student, shown, f"there is no exercise {number}"))
             elif not only or number in only:
                 made = Submission(student, number, path, shown, _problem(path))
                 candidates.setdefault((student, number), []).append((order, made))
     for several in candidates.values():
         several.sort(key=lambda one: one[0])
         found.submissions.append(several[-1][1])
-        found.aside += [f"{older.file}: {several[-1][1].file} is newer" for _, older in several[:-1]]
+        newest = several[-1][1].file
+        found.aside += [Aside(older.student, older.file, f"{newest} is newer") for _, older in several[:-1]]
     found.submissions.sort(key=lambda one: (one.exercise, one.student))
     return found
 
@@ -122,23 +137,25 @@ def _files(root: Path, scratch: Path, found: Class) -> Iterator[tuple[str, tuple
     for entry in folders:
         student = names[entry.name]
         found.students.add(student)
-        for path in _walk(Path(entry.path), scratch, found):
+        for path in _walk(Path(entry.path), student, scratch, found):
             yield student, (_modified(path),), path
     for entry in entries:
         if entry.is_dir(follow_symlinks=False) or _ignored(entry.name):
             continue
         if entry.is_symlink() and Path(entry.path).is_dir():
-            found.aside.append(f"{readable(entry.name)}: a link to a folder; links are not followed")
+            why = "a link to a folder; links are not followed"
+            found.aside.append(Aside("", readable(entry.name), why))
             continue
         if not entry.name.lower().endswith((*_SUFFIXES, ".zip")):
-            found.aside.append(f"{readable(entry.name)}: neither .py nor .ipynb nor .zip")
+            found.aside.append(Aside("", readable(entry.name), "neither .py nor .ipynb nor .zip"))
             continue
         student, order = _flat(readable(entry.name))
         if not student:
-            found.aside.append(f"{readable(entry.name)}: whose it is cannot be told from its name")
+            why = "whose it is cannot be told from its name"
+            found.aside.append(Aside("", readable(entry.name), why))
             continue
         found.students.add(student)
-        for path in _opened(Path(entry.path), scratch, found):
+        for path in _opened(Path(entry.path), student, scratch, found):
             yield student, (*order, _modified(path)), path
 
 
@@ -178,11 +195,11 @@ def _flat(name: str) -> tuple[str, tuple[object, ...]]:
     return "", ()
 
 
-def _walk(folder: Path, scratch: Path, found: Class, depth: int = 0) -> Iterator[Path]:
+def _walk(folder: Path, student: str, scratch: Path, found: Class, depth: int = 0) -> Iterator[Path]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        found.aside.append(f"{readable(str(folder))}: {error.strerror}")
+        found.aside.append(Aside(student, readable(folder.name), error.strerror or str(error)))
         return
     for entry in entries:
         if _ignored(entry.name):
@@ -190,12 +207,12 @@ def _walk(folder: Path, scratch: Path, found: Class, depth: int = 0) -> Iterator
         path = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
             if depth < _DEPTH:
-                yield from _walk(path, scratch, found, depth + 1)
+                yield from _walk(path, student, scratch, found, depth + 1)
         elif entry.name.lower().endswith((*_SUFFIXES, ".zip")):
-            yield from _opened(path, scratch, found)
+            yield from _opened(path, student, scratch, found)
 
 
-def _opened(path: Path, scratch: Path, found: Class) -> Iterator[Path]:
+def _opened(path: Path, student: str, scratch: Path, found: Class) -> Iterator[Path]:
     """Yield a file, or what is in it when it is a zip."""
     if path.suffix.lower() != ".zip":
         yield path
@@ -204,9 +221,11 @@ def _opened(path: Path, scratch: Path, found: Class) -> Iterator[Path]:
     try:
         unpacked = unpack(path, target, whole_class=False)
     except UnpackError as error:
-        found.aside.append(f"{readable(path.name)}: {error}")
+        found.aside.append(Aside(student, readable(path.name), str(error)))
         return
-    yield from (inner for inner in _walk(unpacked, scratch, found) if inner.suffix.lower() != ".zip")
+    yield from (
+        inner for inner in _walk(unpacked, student, scratch, found) if inner.suffix.lower() != ".zip"
+    )
 
 
 def _modified(path: Path) -> float:
