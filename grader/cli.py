@@ -19,6 +19,7 @@ from grader.cli_common import (
     resolve,
     started_worker,
     teachers_only,
+    told_when_slow,
 )
 from grader.interview.command import interview
 
@@ -81,13 +82,14 @@ def _grade_command(name: str) -> click.Command:
     def command(file: str | None, solution: bool, seed: int | None, as_json: bool) -> None:
         number = resolve(name)
         path = _submission_path(f"exercise_{number:02d}", file, solution)
-        with started_worker() as worker:
+        with started_worker() as worker, told_when_slow() as came:
             from grader import judging, registry
 
             exercise = registry.load(number)
             if not as_json:  # imported while the worker loads, not when its answer is there
                 from grader import terminal
-            verdict = judging.grade(exercise, path, worker, seed)
+            verdict = judging.grade(exercise, path, worker, seed, lambda _: came.set())
+            came.set()  # without a check where the file cannot be graded
             if as_json:
                 click.echo(verdict.to_json())
             else:

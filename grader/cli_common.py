@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
@@ -35,6 +36,23 @@ def started_worker() -> Iterator[Worker]:
         fail(str(error), GRADER_FAILED)
     with worker:
         yield worker
+
+
+@contextlib.contextmanager
+def told_when_slow(seconds: float = 8.0) -> Iterator[threading.Event]:
+    """Say once that the first check takes long, unless the event is set before."""
+    came = threading.Event()
+
+    def tell() -> None:
+        if not came.wait(seconds):
+            text = "Still loading: Keras is over a gigabyte, and the first time takes longest."
+            click.echo(text, err=True)
+
+    threading.Thread(target=tell, daemon=True).start()
+    try:
+        yield came
+    finally:
+        came.set()
 
 
 def resolve(name: str) -> int:

@@ -14,6 +14,9 @@ from typing import Any
 from grader import confinement
 from grader.sessions import START_SECONDS, Limits, Session
 
+# Keras and TensorFlow are over a gigabyte: from a slow disk they have taken two minutes.
+_LOAD_SECONDS = 600.0
+
 
 class Worker:
     """A worker server: started at once, ready later, so that the judge can load meanwhile.
@@ -64,10 +67,10 @@ class Worker:
             self.process.stop()
             self.process = self._start_next()
 
-    def _line(self) -> dict[str, Any] | None:
+    def _line(self, seconds: float = START_SECONDS) -> dict[str, Any] | None:
         """Read one line of the server; None when it is gone or silent for too long."""
         buffer = b""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + seconds
         control = self.process.control
         while not buffer.endswith(b"\n"):
             remaining = deadline - time.monotonic()
@@ -81,19 +84,21 @@ class Worker:
             return None
         return json.loads(buffer)
 
-    def _command(self, fds: list[int], **command: Any) -> dict[str, Any]:
+    def _command(self, fds: list[int], seconds: float = START_SECONDS, **command: Any) -> dict[str, Any]:
         self.wait_ready()
         try:
             socket.send_fds(self.process.control, [json.dumps(command).encode()], fds)
-            answer = self._line()
+            answer = self._line(seconds)
         except ConnectionError:
             answer = None
         if answer is None:
+            silent = self.process.popen.poll() is None
             # Ended, so that what it says late is no answer to the next command.
             self.process.popen.kill()
             self.process.popen.wait()
+            what = f"did not answer within {seconds:.0f} s" if silent else "ended unexpectedly"
             raise confinement.WorkerStartError(
-                f"the worker ended unexpectedly: {self.process.log_tail() or 'it said nothing'}"
+                f"the worker {what} ({command['op']}): {self.process.log_tail() or 'it said nothing'}"
             )
         if "error" in answer:
             raise confinement.WorkerStartError(f"the worker failed: {answer['error']}")
@@ -102,7 +107,7 @@ class Worker:
     def preload(self, module: str) -> None:
         """Import a module in the server, before any session is forked."""
         if module not in self._preloaded:
-            self._command([], op="preload", module=module)
+            self._command([], _LOAD_SECONDS, op="preload", module=module)
             self._preloaded.append(module)
 
     def _restart(self) -> None:

@@ -17,6 +17,8 @@ import psutil
 import pytest
 from conftest import ROOT
 
+from grader.cli_common import told_when_slow
+
 KEYS = {"exercise", "status", "passed", "score", "seed", "seconds", "sandbox", "checks"}
 CHECK_KEYS = {"name", "status", "message", "misconception", "seconds"}
 WRONG = (
@@ -30,6 +32,15 @@ def test_every_spelling_of_an_exercise(name: str, run_cli) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASSED" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_a_slow_start_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with told_when_slow(seconds=0.05):
+        time.sleep(0.5)
+    with told_when_slow(seconds=0.5) as came:
+        came.set()
+        time.sleep(0.7)
+    assert capsys.readouterr().err.count("Still loading") == 1
 
 
 def test_json_is_one_object_and_nothing_else(run_cli, tmp_path: Path) -> None:
