@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from grader.exercise import Exercise
     from grader.verdict import Verdict
 
+_GRADES = "runs your functions against hidden tests and names the mistake"
+
 
 class _Group(click.Group):
     """Commands, and every exercise's name as a command that grades it."""
@@ -42,10 +44,25 @@ class _Group(click.Group):
         """List commands as they are used: grading first."""
         return ["exercise_NN", *self.commands]
 
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Say what the tests are here: the learners' edition has none that are hidden."""
+        from grader import registry
+
+        does = "runs your functions on public examples" if registry.in_edition() else _GRADES
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text("Grade exercises on attention and Transformers.")
+            formatter.write_paragraph()
+            formatter.write_text(f"`python -m grader exercise_03` {does}.")
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands with their one-line help."""
         rows = [("exercise_NN", "Grade exercises/exercise_NN.py (also: 3, 03).")]
-        rows += [(name, command.get_short_help_str(80)) for name, command in self.commands.items()]
+        rows += [
+            (name, command.get_short_help_str(80))
+            for name, command in self.commands.items()
+            if not command.hidden
+        ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
@@ -113,10 +130,7 @@ def _remember(verdict: Verdict, path: Path) -> None:
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="attention-dojo", prog_name="Attention Dojo")
 def cli() -> None:
-    """Grade exercises on attention and Transformers.
-
-    `python -m grader exercise_03` runs your functions against hidden tests and names the mistake.
-    """
+    """Grade exercises on attention and Transformers."""
 
 
 @cli.command("all")

@@ -39,4 +39,5 @@ def release(folder: Path, names: Sequence[str], hints: int) -> None:
         fail(str(error), GRADER_FAILED)
     except OSError as error:
         fail(f"{folder} cannot be written: {error}")
-    click.echo(f"{folder}: {len(numbers)} exercises, {len(files)} files. Nothing hidden was found in it.")
+    exercises = "1 exercise" if len(numbers) == 1 else f"{len(numbers)} exercises"
+    click.echo(f"{folder}: {exercises}, {len(files)} files. Nothing hidden was found in it.")

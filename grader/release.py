@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,22 +18,30 @@ from typing import Any
 
 import msgspec
 
-from grader import curriculum, hidden, recording, registry, sources
+from grader import hidden, recording, registry, sources
 from grader.examples import Public
 from grader.exercise import Exercise
+from grader.release_pages import Pages, given_away
 from grader.workers import Worker
 
 VERSION_FILE = "edition.json"
 _PACKAGE = Path(__file__).resolve().parent
 _ROOTS = ("grader", "grader.__main__")
 _WHOLE = "worker"  # it imports what it needs when it needs it
-_TEACHERS = ("suites", "classroom", "cli_class", "cli_release", "release")  # and what only these import
+_TEACHERS = (
+    "suites",
+    "classroom",
+    "cli_class",
+    "cli_release",
+    "release",
+    "release_pages",
+)  # and what only these import
 _DATA = ("questions", "interview/templates")
+_DESKTOP = (".DS_Store", "desktop.ini", "Thumbs.db")  # what looking into a folder leaves there
 _COPIED = ("LICENSE", "environment.yml")
 _KEPT_TABLES = ("build-system", "project", "project.optional-dependencies", "tool.hatch", "tool.uv")
 _DROPPED_LINE = re.compile(r"^cluster = .*\n", re.MULTILINE)  # for grading classes
 _IMPORT = re.compile(r"^\s*(?:from|import) (grader\.\w+)", re.MULTILINE)
-_CELL = re.compile(r"%%exercise exercise_(\d\d)\n")
 
 Files = dict[str, bytes]
 
@@ -76,15 +85,18 @@ def compose(
         public = _public(exercise, stubs[exercise.name], hints, worker)
         files[f"grader/public/{exercise.name}.json"] = msgspec.json.encode(public) + b"\n"
         files[f"exercises/{exercise.name}.py"] = stubs[exercise.name].encode()
+    pages = Pages(root, stubs, chosen, exercises)
     for path in sorted((root / "notebooks").glob("*.ipynb")):
-        files[f"notebooks/{path.name}"] = notebook(path.read_text(encoding="utf-8"), stubs, chosen).encode()
+        files[f"notebooks/{path.name}"] = pages.notebook(path.read_text(encoding="utf-8")).encode()
     for path in sorted((root / "notebooks" / "source").glob("*.md")):
         files[f"notebooks/source/{path.name}"] = path.read_bytes()  # where scorecards look up sections
     files |= _grader_files(root)
     files |= {name: (root / name).read_bytes() for name in _COPIED}
-    files["README.md"] = _readme(root, chosen, everything=len(chosen) == len(exercises)).encode()
+    files["README.md"] = pages.readme().encode()
     project = (root / "pyproject.toml").read_text(encoding="utf-8")
     files["pyproject.toml"] = learners_project(project).encode()
+    for line in given_away({it.name: stubs[it.name] for it in chosen.values()}, chosen):
+        told(line)
     told("looking for anything hidden")
     found = hidden.findings(secrets(root, exercises, hints), files)
     if found:
@@ -106,32 +118,6 @@ def _public(exercise: Exercise, stub: str, hints: int, worker: Worker) -> Public
     fields = {name: getattr(exercise, name) for name in names}
     fields["outputs"] = {target: list(names) for target, names in exercise.outputs.items()}
     return Public(**fields, hints=list(exercise.hints[:hints]), stub=stub, examples=examples)
-
-
-def notebook(text: str, stubs: Mapping[str, str], chosen: Mapping[int, Exercise]) -> str:
-    """Return a notebook without outputs, its exercises as stubs; an exercise left out becomes a remark."""
-    found = json.loads(text)
-    for cell in found["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        cell["outputs"], cell["execution_count"] = [], None
-        match = _CELL.match("".join(cell["source"]))
-        if match and int(match[1]) in chosen:
-            stub = f"%%exercise exercise_{match[1]}\n{stubs[f'exercise_{match[1]}'].rstrip()}"
-            cell["source"] = stub.splitlines(keepends=True)
-        elif match:
-            del cell["outputs"], cell["execution_count"]
-            told = f"*Exercise {match[1]} is not part of this edition.*"
-            cell |= {"cell_type": "markdown", "source": [told]}
-    return json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-
-
-def _readme(root: Path, chosen: Mapping[int, Exercise], *, everything: bool) -> str:
-    lessons = curriculum.lessons(root / "notebooks" / "source", chosen)
-    lessons = [lesson for lesson in lessons if everything or lesson.exercises]
-    page = (_PACKAGE / "edition.md").read_text(encoding="utf-8")
-    page = page.replace("{{map}}", curriculum.show_map(lessons, chosen, "notebooks/"))
-    return page.replace("{{first}}", f"{min(chosen):02d}")
 
 
 def learners_project(text: str) -> str:
@@ -225,16 +211,19 @@ def _public_texts(root: Path, exercises: Mapping[int, Exercise], hints: int) -> 
 
 def check_target(folder: Path) -> None:
     """Refuse a folder that holds anything but an edition as it was written. Raises ReleaseError."""
+    above = next(it for it in (folder.absolute(), *folder.absolute().parents) if it.exists())
+    if not above.is_dir():
+        raise ReleaseError(f"{above} is not a folder")
+    if not os.access(above, os.W_OK):
+        raise ReleaseError(f"{above} may not be written")
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    if not folder.is_dir():
-        raise ReleaseError(f"{folder} is not a folder")
     former = _former(folder)
     if former is None:
         raise ReleaseError(f"{folder} is not empty, and no learners' edition")
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_dir() or "__pycache__" in path.parts or name == VERSION_FILE:
+        if path.is_dir() or "__pycache__" in path.parts or path.name in (VERSION_FILE, *_DESKTOP):
             continue
         if former.get(name) != hashlib.sha256(path.read_bytes()).hexdigest():
             raise ReleaseError(f"{folder} is an edition that was worked in ({name}): choose another folder")

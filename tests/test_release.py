@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from grader import examples, hidden, judging, proofs, recording, registry, release, sources
+from grader import examples, hidden, judging, proofs, recording, registry, release, release_pages, sources
 from grader.submission import Submission
 
 pytestmark = pytest.mark.xdist_group("release")
@@ -392,7 +392,9 @@ def test_notebooks_and_stubs_are_those_of_the_project(edition: Path) -> None:
     for path in SOLUTIONS:
         assert (edition / "exercises" / path.name).read_text() == sources.stub_text(path)
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        assert (edition / "notebooks" / path.name).read_bytes() == path.read_bytes()
+        text = (edition / "notebooks" / path.name).read_text(encoding="utf-8")
+        ours = path.read_text(encoding="utf-8").splitlines()
+        assert text.splitlines() == [line for line in ours if "- `%solution" not in line]
 
 
 def test_a_teachers_answers_stay_out_of_notebooks() -> None:
@@ -407,7 +409,8 @@ def test_a_teachers_answers_stay_out_of_notebooks() -> None:
             }
             if "".join(cell["source"]).startswith("%%exercise exercise_01"):
                 cell["source"] = "%%exercise exercise_01\n" + part_of(SOLUTIONS[0])
-    assert release.notebook(json.dumps(worked), stubs, EXERCISES) == path.read_text()
+    pages = release_pages.Pages(ROOT, stubs, EXERCISES, EXERCISES)
+    assert pages.notebook(json.dumps(worked)) == path.read_text()
 
 
 def test_an_edition_of_some_exercises(run_cli, tmp_path: Path) -> None:
@@ -422,12 +425,26 @@ def test_an_edition_of_some_exercises(run_cli, tmp_path: Path) -> None:
     assert "exercise_04" not in (folder / "README.md").read_text()
 
     # Once more: it is replaced. Worked in: it is not.
-    assert run_cli("release", str(folder), "--exercise", "2").returncode == 0
+    (folder / ".DS_Store").write_bytes(b"somebody looked into it")
+    done = run_cli("release", str(folder), "--exercise", "2")
+    assert done.returncode == 0
+    assert ": 1 exercise," in done.stdout
+    first = (folder / "notebooks" / "00_start_here.ipynb").read_text()
+    assert "Exercise 01 is not part of this edition" in first
+    assert "| [01 " in first  # on the map
+    assert "| [04 " not in first
     assert not (folder / "grader" / "public" / "exercise_01.json").exists()
     (folder / "exercises" / "exercise_02.py").write_text("mine = 1\n")
     done = run_cli("release", str(folder), "--exercise", "2")
     assert done.returncode == 2
     assert "worked in (exercises/exercise_02.py)" in done.stderr
+
+
+def test_a_stub_that_holds_another_answer_is_told() -> None:
+    stubs = {it.name: sources.stub_text(registry.solution_file(it.name)) for it in EXERCISES.values()}
+    told = list(release_pages.given_away(stubs, EXERCISES))
+    assert any(line.startswith("exercise_17: its answer is given in exercise_19.") for line in told)
+    assert not [line for line in told if line.startswith("exercise_03")]
 
 
 def test_other_folders_are_refused(run_cli, tmp_path: Path) -> None:
@@ -437,6 +454,7 @@ def test_other_folders_are_refused(run_cli, tmp_path: Path) -> None:
     assert "not empty" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     assert run_cli("release", str(tmp_path / "thesis.txt")).returncode == 2
+    assert "is not a folder" in run_cli("release", str(tmp_path / "thesis.txt" / "new")).stderr
     assert run_cli("release", str(tmp_path / "new"), "--exercise", "99").returncode == 2
 
 
