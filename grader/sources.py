@@ -12,6 +12,7 @@ import re
 import stat
 import tokenize
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -215,11 +216,15 @@ def _only(part: Part, tree: ast.Module) -> Part:
     """Blank all lines but those of a tree's statements, so that line numbers stay."""
     lines = part.text.split("\n")
     kept = [""] * len(lines)
+    on_line = Counter(number for node in part.tree.body for number in {node.lineno, node.end_lineno})
     for node in tree.body:
         decorators = [item.lineno for item in getattr(node, "decorator_list", [])]
         first = min([node.lineno, *decorators])
         last = node.end_lineno or node.lineno
-        kept[first - 1 : last] = lines[first - 1 : last]
+        if on_line[node.lineno] > 1 or on_line[last] > 1:  # `a = 1; import b`: this statement alone
+            kept[first - 1] = "; ".join(filter(None, [kept[first - 1], ast.unparse(node)]))
+        else:
+            kept[first - 1 : last] = lines[first - 1 : last]
     return Part(part.file, "\n".join(kept), tree)
 
 

@@ -15,6 +15,13 @@ CheckStatus = Literal["passed", "failed", "error", "timeout", "crashed", "forbid
 Status = Literal["passed", "failed", "not_started", "error"]
 
 
+_MAX_TEXT = 100_000
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}\n[cut]"
+
+
 @dataclass
 class CheckResult:
     """One check's outcome. `message` is plain text; `printed` is what the learner's code printed.
@@ -33,8 +40,8 @@ class CheckResult:
     comparison: Comparison | None = field(default=None, repr=False, compare=False)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # Both hold what learner code said: it must not command the terminal it is shown in.
-        super().__setattr__(name, plain(value) if name in ("message", "printed") else value)
+        # What learner code said must neither command the terminal it is shown in nor fill a disk.
+        super().__setattr__(name, plain(_short(value)) if name in ("message", "printed") else value)
 
 
 @dataclass
@@ -54,7 +61,7 @@ class Verdict:
     fault: str = ""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, plain(value) if name == "fault" else value)
+        super().__setattr__(name, plain(_short(value)) if name == "fault" else value)
 
     @property
     def status(self) -> Status:

@@ -23,6 +23,7 @@ from grader.classroom.store import Result
 from grader.exercise import Kind
 from grader.verdict import CheckResult, Verdict
 
+_MOST_MEMORY = 4 * 1024**3  # addresses of a judging process, of which NumPy and the suites take one
 _ATTEMPTS = 2  # of a submission whose judging process died
 
 
@@ -100,9 +101,19 @@ def as_result(submission: Submission, digest: str, document: str) -> Result:
     )
 
 
+def _bound_memory() -> None:
+    """Make too large an answer a MemoryError here, not the end of some process on this machine."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, hard))
+
+
 def _serve(channel: Connection) -> None:
     """A judging process: grade what is asked for until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that people see
+    _bound_memory()
     desk = Desk()
     try:
         while True:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -201,7 +202,7 @@ class Case(NamedTuple):
         except CheckEnded as ended:
             if ended.status != "failed":
                 raise
-            right, received = compute(submission.exercise.oracles[name]), repr(reply.value)[:300]
+            right, received = compute(submission.exercise.oracles[name]), reprlib.repr(reply.value)[:300]
             message = f"{ended.message}\nIn full: expected {right}; received {received}."
             raise CheckEnded("failed", message, comparison=ended.comparison) from None
         if self.model.deepest > self.limit:

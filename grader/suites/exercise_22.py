@@ -582,6 +582,8 @@ def causal(submission: Submission, rng: np.random.Generator) -> None:
     changed = x.copy()
     changed[:, 3:] = draw(rng, 2, 2, 6)
     before, after = layer.output(x, past), layer.output(changed, past)
+    if before.shape != after.shape or before.shape[:2] != x.shape[:2]:
+        submission.fail(f"Expected two outputs of one shape; received {before.shape} and {after.shape}.")
     if not np.allclose(before[:, :3], after[:, :3], atol=1e-5):
         submission.fail("With tokens 3 and 4 changed, the outputs at the positions 0 to 2 changed.")
 

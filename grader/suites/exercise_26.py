@@ -484,7 +484,9 @@ def no_future(submission: Submission, rng: np.random.Generator) -> None:
         changed = x.copy()
         changed[:, place] = draw(rng, 2, 12)
         after = layer.output(changed, memory)
-        if before.shape == x.shape and not np.allclose(before[:, :place], after[:, :place], atol=1e-5):
+        if before.shape == after.shape == x.shape and not np.allclose(
+            before[:, :place], after[:, :place], atol=1e-5
+        ):
             with submission.suspecting("no-causal-mask"):
                 layer.expect(x, memory)
             message = f"A change of x at position {place} changed the output before it."

@@ -390,8 +390,11 @@ def model_of(submission: Submission, rng: np.random.Generator, dropout: float = 
         )
         submission.fail(message, "positions-not-counted")
     model.write({path: rng.normal(size=found[path].shape)})
-    epsilon = found["final_norm.epsilon"]  # any will do
+    epsilon = found["final_norm.epsilon"]  # any small one will do
     if isinstance(epsilon, float):
+        if not 0 < epsilon <= 0.01:
+            message = f"final_norm has an epsilon of {epsilon:g}: it only keeps from dividing by 0."
+            submission.fail(message)
         weights = {**model.state.weights, "final_norm.epsilon": np.array(epsilon)}
         model.state = replace(model.state, weights=weights)
     return model

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from . import wire
-from .session import Session, portable
+from .session import MAX_TEXT, Session, portable
 
 # Said of every model whose sublayers build themselves, which is how these exercises are written.
 warnings.filterwarnings("ignore", message=r"`build\(\)` was called on layer")
@@ -22,7 +22,7 @@ def to_numpy(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [to_numpy(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): to_numpy(item) for key, item in value.items()}
+        return {str(key)[:MAX_TEXT]: to_numpy(item) for key, item in value.items()}
     if isinstance(value, keras.Variable):
         value = value.value
     if keras.ops.is_tensor(value):

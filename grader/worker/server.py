@@ -99,6 +99,7 @@ def _become_session(channel_fd: int, output_fd: int, command: dict[str, Any]) ->
     os.close(output_fd)
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+    _stand_back()
     _settle(command["folder"], command["readable"], command["landlocked"])
     _limit(command["limits"])
     _drop_capabilities()
@@ -107,6 +108,12 @@ def _become_session(channel_fd: int, output_fd: int, command: dict[str, Any]) ->
     if seccomp.available():
         seccomp.install()
     session.Session(socket.socket(fileno=channel_fd)).serve()
+
+
+def _stand_back() -> None:
+    """Lead a session of its own: with autogroup the kernel then shares out by submission, not by thread."""
+    with contextlib.suppress(OSError):  # it is the leader of one
+        os.setsid()
 
 
 def _settle(folder: str, readable: list[str], landlocked: bool) -> None:
@@ -253,9 +260,17 @@ def _answer(
     raise ValueError(f"unknown command {command['op']!r}")
 
 
+def _unbound_memory() -> None:
+    """Shake off a judge's own limit: Keras needs more, and sessions get theirs."""
+    with contextlib.suppress(ValueError, OSError):
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+
+
 def main(control_fd: int, config: dict[str, Any]) -> None:
     """Serve the judge's commands on a socket until it is closed."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _unbound_memory()
     if config["landlock"]:
         _restrict_files(config["landlock"]["readable"], config["landlock"]["writable"])
     importlib.import_module("dojo_worker.session")

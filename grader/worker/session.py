@@ -42,7 +42,7 @@ def portable(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list | tuple) and len(value) <= MAX_ITEMS and depth < 8:
         return [portable(item, depth + 1) for item in value]
     if isinstance(value, dict) and len(value) <= MAX_ITEMS and depth < 8:
-        return {str(key): portable(item, depth + 1) for key, item in value.items()}
+        return {str(key)[:MAX_TEXT]: portable(item, depth + 1) for key, item in value.items()}
     kind = type(value)
     return wire.Opaque(f"{kind.__module__}.{kind.__qualname__}"[:200])
 
@@ -122,8 +122,12 @@ class Session:
 
     def do_load(self, parts: list[list[str]], forbidden: list[str]) -> wire.Reply:
         """Execute the submission's source, part by part (a notebook has many)."""
+        packages = [name[:-1] for name in forbidden if name.endswith("*") and "." not in name]
+        # What is there already, as TensorFlow is for Keras, imports more of itself when it works.
+        sys.meta_path.insert(0, _Refused([name for name in packages if name not in sys.modules]))
         for name in forbidden:
-            _poison(name)
+            if "*" not in name:
+                _poison(name)
         sys.modules["submission"] = self.module
         self.module.__file__ = parts[0][0]
         for file, text in parts:
@@ -228,6 +232,18 @@ class Session:
         kind = type(error)
         bases = [str(base.__name__)[:200] for base in kind.__mro__]
         return wire.Problem(str(kind.__name__)[:200], message[:MAX_TEXT], lines[-MAX_LINES:], bases[:50])
+
+
+class _Refused:
+    """Refuses to find packages that may not be used, however their names were hidden."""
+
+    def __init__(self, packages: list[str]) -> None:
+        self.packages = packages
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """Raise ModuleNotFoundError for such a package, as libraries expect of what they only try."""
+        if name.partition(".")[0] in self.packages:
+            raise ModuleNotFoundError(f"{name} may not be used in this exercise", name=name)
 
 
 def _forbidden(self: Any = None, *args: Any, **kwargs: Any) -> Any:
