@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from grader import registry
 from grader.classroom.store import MISSING, Result
 from grader.exercise import Exercise
-from grader.plain import plain
+from grader.plain import one_line
 from grader.terminal import MARKS, explained_once
 from grader.verdict import ALLOWED, READABLE, CheckResult
 
@@ -121,7 +121,7 @@ def document(result: Result, feedback: Feedback) -> dict[str, Any]:
 def text(result: Result, feedback: Feedback) -> str:
     """Return what a student reads of a submission: the verdict as a terminal shows it, without colours."""
     heading = "  ".join(filter(None, [result.exercise, title(result.exercise)]))
-    lines = [heading, f"Graded: {_line(result.file)}"]
+    lines = [heading, f"Graded: {one_line(result.file)}"]
     word = result.status.replace("_", " ").upper()
     if result.status == "error":
         return "\n".join([*lines, NOT_OURS, ""])
@@ -143,7 +143,3 @@ def _check_lines(check: CheckResult, explained: bool) -> Iterator[str]:
     yield f"  {MARKS[check.status]} {check.name}{status}{named}"
     if explained and check.message:
         yield textwrap.indent(check.message.rstrip("\n"), " " * 6) + "\n"
-
-
-def _line(text: str) -> str:
-    return " ".join(plain(text).split())
