@@ -242,4 +242,5 @@ def _tell(summary: Summary, out: Path, roster: str) -> None:
         screen.print(f"Mistakes met most: {often}")
     if roster:
         screen.print(roster, markup=False)
-    screen.print(f"Report: {out / 'report.html'}, {out / 'grades.csv'}")
+    files = ("report.html", "grades.csv", "gradebook.csv")
+    screen.print("Report: " + ", ".join(str(out / name) for name in files), markup=False)

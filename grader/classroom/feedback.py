@@ -122,9 +122,10 @@ def text(result: Result, feedback: Feedback) -> str:
     """Return what a student reads of a submission: the verdict as a terminal shows it, without colours."""
     heading = "  ".join(filter(None, [result.exercise, title(result.exercise)]))
     lines = [heading, f"Graded: {one_line(result.file)}"]
-    word = result.status.replace("_", " ").upper()
     if result.status == "error":
         return "\n".join([*lines, NOT_OURS, ""])
+    if result.status == "not_started":
+        return "\n".join([*lines, "NOT STARTED", ""])
     told = [
         CheckResult(check.name, check.status, check.text, check.misconception)  # type: ignore[arg-type]
         for check in checks(result, feedback)
@@ -132,9 +133,9 @@ def text(result: Result, feedback: Feedback) -> str:
     for check, explained in explained_once(told):
         lines.extend(_check_lines(check, explained))
     passed = sum(check.status == "passed" for check in told)
-    counts = f"  {passed} of {len(told)} checks" if told else f"  {percent(result)} %"
+    counts = f"{passed} of {len(told)} checks" if told else f"{percent(result)} %"
     seed = f"  (seed {result.document['seed']})" if feedback == "full" else ""
-    return "\n".join([*lines, word + (counts if result.status != "not_started" else "") + seed, ""])
+    return "\n".join([*lines, f"{result.status.upper()}  {counts}{seed}", ""])
 
 
 def _check_lines(check: CheckResult, explained: bool) -> Iterator[str]:
