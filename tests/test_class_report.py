@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sqlite3
 import tracemalloc
 import unicodedata
@@ -43,6 +44,7 @@ ODD = [
     "trailing. ",
     "🙂 {{ 7 * 7 }}",
 ]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FORMATS: list[formats.Format] = ["gradescope", "nbgrader", "junit"]
 
 
@@ -432,6 +434,31 @@ def test_an_example_names_nobody(store: Store, tmp_path: Path) -> None:
     write(store, tmp_path)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<pre>ValueError\n  …, line 5\n# by …</pre>" in text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_a_phone(scheme: Any, store: Store, tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    for number in range(1, 12):
+        store.add([failed("Anna-Sophia von und zu Liechtenstein", f"exercise_{number:02}")])
+        store.add([Result(f"{'Maximiliane ' * 3}{number}", f"exercise_{number:02}")])
+    write(store, tmp_path / "out")
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
+        page.goto((tmp_path / "out" / "report.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        wide, high = "it => it.scrollWidth > it.clientWidth", "it => it.getBoundingClientRect().height"
+        for section in ("help", "mistakes"):
+            table = page.locator(f"section[aria-labelledby={section}] .scroll")
+            assert not table.evaluate(wide), section
+            assert max(row.evaluate(high) for row in table.locator("tbody tr").all()) < 200
+        names = page.locator("section[aria-labelledby=absent] > .names li")
+        assert names.count() == 11
+        assert {len(item.evaluate("it => [...it.getClientRects()]")) for item in names.all()} == {1}
+        browser.close()
 
 
 def test_many_students_are_paged_and_counted(store: Store, tmp_path: Path) -> None:
