@@ -97,7 +97,7 @@ class Verdict:
     @property
     def reason(self) -> str:
         """Why it failed, in a word or two, where no misconception says it; "" where one does."""
-        failing = [check for check in self.checks if check.status != "passed" and check.ran]
+        failing = [check for check in self.checks if check.status != "passed"]
         if self.status != "failed" or not failing or any(check.misconception for check in failing):
             return ""
         return failing[0].kind or _REASONS[failing[0].status]

@@ -21,7 +21,7 @@ from grader.classroom.collect import Aside
 from grader.classroom.paths import Manifest, replacing, safe_names
 from grader.classroom.report import Summary, write
 from grader.classroom.store import Result, Store
-from grader.verdict import ALLOWED, READABLE
+from grader.verdict import ALLOWED, READABLE, CheckResult, Verdict
 
 SECRET = "4711.25"  # an input, which only full feedback may tell
 ODD = [
@@ -345,6 +345,17 @@ def test_why_somebody_failed_is_told(store: Store, tmp_path: Path) -> None:
     assert '<td class="why">syntax error</td>' in html  # in who needs help
     assert "<b></td>" not in html
     assert "no known misconception" not in html
+
+
+def test_a_verdict_knows_a_reason_where_no_misconception_is_named() -> None:
+    out_of_time = CheckResult("large", "timeout", ran=False)
+    checks = [CheckResult("small", "passed"), out_of_time, CheckResult("batch", "failed")]
+    verdict = Verdict("exercise_03", 1, "limits", checks)
+    assert verdict.reason == "timeout"
+    assert "reason" not in json.loads(verdict.to_json())  # a fixed contract
+    checks[2].misconception = "no-scaling"
+    assert verdict.reason == ""
+    assert Verdict("exercise_03", 1, "limits", [CheckResult("small", "passed")]).reason == ""
 
 
 def test_reasons_are_bounded(store: Store, tmp_path: Path) -> None:

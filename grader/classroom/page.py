@@ -68,14 +68,13 @@ def write_page(
     path: Path,
     tally: Tally,
     names: Names,
-    summary: Any,
     aside: Sequence[Aside],
 ) -> None:
     """Write the page, row by row. Raises OSError."""
     exercises = sorted(tally.exercises.values(), key=lambda it: it.name)
     left_aside = _by_student(aside)
     facts: dict[str, Any] = {
-        "summary": summary,
+        "summary": tally.summary(),
         "exercises": exercises,
         "places": {it.name: number for number, it in enumerate(exercises, 1)},
         "count": len(tally.students),

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 from grader.classroom import feedback as told
 from grader.classroom import formats
@@ -21,29 +20,11 @@ from grader.classroom.formats import Format
 from grader.classroom.page import write_page
 from grader.classroom.paths import Manifest, Names, replace, replacing, safe_names
 from grader.classroom.store import MISSING, Result, Store
-from grader.classroom.tally import Tally
+from grader.classroom.tally import Summary, Tally
 
 __all__ = ["Summary", "write"]
 
-_OFTEN = 5  # misconceptions in the summary
 _FILES: dict[str, Format] = {"nbgrader.csv": "nbgrader", "junit.xml": "junit"}
-
-
-class Summary(NamedTuple):
-    """A class in numbers.
-
-    `submissions` were handed in; on `errors` of them the grader failed; `misconceptions` are the most
-    frequent, with the number of submissions.
-    """
-
-    students: int
-    submissions: int
-    passed: int
-    failed: int
-    not_started: int
-    missing: int
-    errors: int
-    misconceptions: Sequence[tuple[str, int]]
 
 
 def write(
@@ -82,10 +63,9 @@ def write(
     manifest.remove(written - planned)
     _write_files(store, folder, names, feedback, formats)
     _write_gradebook(store, folder / "gradebook.csv", tally, ids or {})
-    summary = _summary(tally)
-    write_page(store, folder / "report.html", tally, names, summary, aside)
+    write_page(store, folder / "report.html", tally, names, aside)
     manifest.write(planned)
-    return summary
+    return tally.summary()
 
 
 def _files(result: Result, names: Names, wanted: Sequence[Format]) -> Iterator[str]:
@@ -134,18 +114,3 @@ def _write_gradebook(store: Store, path: Path, tally: Tally, ids: Mapping[str, s
         rows = formats.Gradebook(opened, sorted(tally.exercises), means, ids)
         for student, results in groupby(store.results(), key=lambda it: it.student):
             rows.add(student, results)
-
-
-def _summary(tally: Tally) -> Summary:
-    statuses = tally.statuses
-    often = sorted(tally.shared.values(), key=lambda it: (-it.submissions, it.id))[:_OFTEN]
-    return Summary(
-        len(tally.students),
-        statuses.total() - statuses[MISSING],
-        statuses["passed"],
-        statuses["failed"],
-        statuses["not_started"],
-        statuses[MISSING],
-        statuses["error"],
-        [(it.id, it.submissions) for it in often],
-    )

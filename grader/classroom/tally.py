@@ -18,6 +18,7 @@ from grader.classroom.store import MISSING, Result, by_name
 _LINES, _CHARACTERS = 30, 2500  # of an example
 _REASONS = 30  # of an exercise: what an exception is called is up to who raises it
 _OTHER = "something else"
+_OFTEN = 5  # misconceptions in the summary
 
 
 class Example(NamedTuple):
@@ -131,6 +132,23 @@ class Shared:
         return self.exercises.total()
 
 
+class Summary(NamedTuple):
+    """A class in numbers.
+
+    `submissions` were handed in; on `errors` of them the grader failed; `misconceptions` are the most
+    frequent, with the number of submissions.
+    """
+
+    students: int
+    submissions: int
+    passed: int
+    failed: int
+    not_started: int
+    missing: int
+    errors: int
+    misconceptions: Sequence[tuple[str, int]]
+
+
 class Tally:
     """A class, added up from results that come by student."""
 
@@ -210,6 +228,21 @@ class Tally:
     def _reason(self, result: Result) -> str:
         lines = [line for check in result.checks for line in check["message"].splitlines() if line.strip()]
         return lines[-1].strip()[:300] if lines else ""
+
+    def summary(self) -> Summary:
+        """Return the class in numbers."""
+        statuses = self.statuses
+        often = sorted(self.shared.values(), key=lambda it: (-it.submissions, it.id))[:_OFTEN]
+        return Summary(
+            len(self.students),
+            statuses.total() - statuses[MISSING],
+            statuses["passed"],
+            statuses["failed"],
+            statuses["not_started"],
+            statuses[MISSING],
+            statuses["error"],
+            [(it.id, it.submissions) for it in often],
+        )
 
     def ranked(self) -> list[Shared]:
         """Return the misconceptions, those of most students first."""
