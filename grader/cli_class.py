@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from grader.classroom.run import Graded
     from grader.classroom.store import Store
 
+_ASIDE = 10  # lines in the terminal
+
 
 @click.command("class")
 @click.argument("submissions", type=click.Path(exists=True, path_type=Path))
@@ -36,7 +39,8 @@ if TYPE_CHECKING:
 @click.option("--scheduler", help="Grade on a Dask cluster: tcp://host:port.")
 @click.option(
     "--feedback", type=click.Choice(["full", "names", "score"]), default="full", show_default=True,
-    help="What students' own files tell: everything, names without inputs, the score.",
+    help="What students' own files tell: everything, names without inputs, the score. "
+    "Your page tells you everything.",
 )  # fmt: skip
 @click.option(
     "--format", "formats", multiple=True, type=click.Choice(["gradescope", "nbgrader", "junit"]),
@@ -62,6 +66,7 @@ def grade_class(
     Interrupted, the same command goes on; what did not change is not graded twice.
     """
     from grader.classroom import report
+    from grader.classroom.presence import against_roster, complete
     from grader.classroom.store import Store
 
     only = [resolve(name) for name in names]
@@ -71,21 +76,47 @@ def grade_class(
         store = Store(out / "results.sqlite3")
     except (OSError, sqlite3.Error) as error:
         fail(f"{out} cannot be written: {error}")
-    with contextlib.closing(store), tempfile.TemporaryDirectory(prefix="attention-dojo-class-") as scratch:
-        found = _collected(submissions, Path(scratch), only, roster)
+    with (
+        _terminable(),
+        contextlib.closing(store),
+        tempfile.TemporaryDirectory(prefix="attention-dojo-class-") as scratch,
+    ):
+        found, listed = _collected(submissions, Path(scratch), only, roster)
         seed = _seed(store, seed)
         try:
             with _graded(found, seed, jobs, scheduler, unsandboxed) as graded:
                 _grade(found, store, graded, seed, again)
-            _complete(found, store, only)
-            summary = report.write(store, out, feedback=feedback, formats=formats)  # type: ignore[arg-type]
+            for line in complete(found, store, only):
+                click.echo(line, err=True)
+            summary = report.write(
+                store,
+                out,
+                feedback=feedback,  # type: ignore[arg-type]
+                formats=formats,  # type: ignore[arg-type]
+                ids=found.ids,
+                aside=found.aside,
+            )
         except KeyboardInterrupt:
             click.echo("\nInterrupted; what was graded is kept. The same command goes on.", err=True)
             sys.exit(INTERRUPTED)
         except (OSError, sqlite3.Error) as error:
             fail(f"results could not be kept in {out}: {error}. The same command goes on.", GRADER_FAILED)
-    _tell(summary, found, out)
+    _tell(summary, out, against_roster(found, listed, only) if roster else "")
     sys.exit(GRADER_FAILED if summary.errors else 0)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """What ends a process politely ends the block as Ctrl-C does: results kept, temporary files removed."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _require_apart(submissions: Path, out: Path) -> None:
@@ -95,7 +126,9 @@ def _require_apart(submissions: Path, out: Path) -> None:
         fail(f"--out {out}: expected a folder apart from {submissions}")
 
 
-def _collected(given: Path, scratch: Path, only: Sequence[int], roster: Path | None) -> Class:
+def _collected(
+    given: Path, scratch: Path, only: Sequence[int], roster: Path | None
+) -> tuple[Class, list[str]]:
     from grader import registry
     from grader.classroom.collect import collect
     from grader.classroom.unpack import UnpackError
@@ -110,12 +143,22 @@ def _collected(given: Path, scratch: Path, only: Sequence[int], roster: Path | N
         fail(f"{given}: {error}")
     except OSError as error:
         fail(f"{given} cannot be read: {error.strerror or error}")
-    for one in found.aside:
-        whose = f"{one.student}: " if one.student else ""
-        click.echo(f"Left aside: {whose}{one.file}: {one.why}", err=True)
+    _tell_aside(found)
     if not found.students:
         fail(f"{given}: no submissions. Expected {given}/<student>/exercise_NN.py or .ipynb")
-    return found
+    return found, names
+
+
+def _tell_aside(found: Class) -> None:
+    """Say what is not graded, in few lines: the page has it all."""
+    from grader.plain import one_line
+
+    for one in found.aside[:_ASIDE]:
+        whose = f"{one.student}: " if one.student else ""
+        click.echo(f"Left aside: {one_line(f'{whose}{one.file}: {one.why}')}", err=True)
+    if len(found.aside) > _ASIDE:
+        where = ", in report.html" if found.students else ""
+        click.echo(f"… and {len(found.aside) - _ASIDE} more{where}", err=True)
 
 
 def _seed(store: Store, given: int | None) -> int:
@@ -184,22 +227,7 @@ def _grade(found: Class, store: Store, graded: Graded, seed: int, again: bool) -
             bar.advance(task)
 
 
-def _complete(found: Class, store: Store, only: Sequence[int]) -> None:
-    """Add a row for everything that is missing, and drop what is no longer in the class."""
-    from grader.classroom.store import MISSING, Result
-
-    exercises = sorted({f"exercise_{one.exercise:02d}" for one in found.submissions})
-    exercises = sorted({*exercises, *(f"exercise_{number:02d}" for number in only)})
-    present = {(one.student, f"exercise_{one.exercise:02d}") for one in found.submissions}
-    wanted = {(student, exercise) for student in found.students for exercise in exercises}
-    known = store.known()
-    store.forget([key for key in known if key not in present | wanted])
-    absent = sorted(wanted - present)
-    rows = [Result(student, exercise) for student, exercise in absent]
-    store.add([row for row in rows if known.get((row.student, row.exercise), ("", "", ""))[2] != MISSING])
-
-
-def _tell(summary: Summary, found: Class, out: Path) -> None:
+def _tell(summary: Summary, out: Path, roster: str) -> None:
     from grader.terminal import console
 
     screen = console()
@@ -212,4 +240,7 @@ def _tell(summary: Summary, found: Class, out: Path) -> None:
     if summary.misconceptions:
         often = ", ".join(f"{id} ({count})" for id, count in summary.misconceptions)
         screen.print(f"Mistakes met most: {often}")
-    screen.print(f"Report: {out / 'report.html'}, {out / 'grades.csv'}")
+    if roster:
+        screen.print(roster, markup=False)
+    files = ("report.html", "grades.csv", "gradebook.csv")
+    screen.print("Report: " + ", ".join(str(out / name) for name in files), markup=False)

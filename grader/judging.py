@@ -20,7 +20,8 @@ from grader.exercise import Check, Exercise
 from grader.messages import describe_problem
 from grader.sessions import Limits, Session, SessionEnded
 from grader.submission import CheckEnded, Submission
-from grader.verdict import CheckResult, Verdict
+from grader.verdict import ALLOWED, READABLE, CheckResult, Verdict
+from grader.worker import wire
 from grader.workers import Worker
 
 _MEBIBYTE = 1024 * 1024
@@ -98,14 +99,14 @@ def _grade(
     progress: Progress,
     stop_after: int | None,
 ) -> None:
-    def only(name: str, status: str, message: str) -> None:
-        verdict.checks = [CheckResult(name, status, message)]  # type: ignore[arg-type]
+    def only(name: str, status: str, message: str, kind: str = "") -> None:
+        verdict.checks = [CheckResult(name, status, message, kind=kind)]  # type: ignore[arg-type]
         progress(verdict.checks[0])
 
     try:
         source = sources.read(path, exercise.name, exercise.implements)
     except sources.SubmissionError as error:
-        only("the file can be graded", "error", str(error))
+        only(READABLE, "error", str(error), error.kind)
         return
     try:
         stub = desk.stub(exercise.name)
@@ -117,12 +118,12 @@ def _grade(
             return
         uses = source.uses(exercise.forbidden)
     except RecursionError:
-        only("the file can be graded", "error", f"{path.name} is nested too deeply to be analysed.")
+        only(READABLE, "error", f"{path.name} is nested too deeply to be analysed.", "cannot be read")
         return
     if uses:
         lines = [f"  {use}" for use in uses]
         message = "This exercise is about writing it yourself; not allowed here:\n"
-        only("uses only what is allowed", "forbidden", message + "\n".join(lines))
+        only(ALLOWED, "forbidden", message + "\n".join(lines))
         return
     worker.preload(exercise.kind)
     _run_checks(_Run(exercise, source, worker), verdict, progress, stop_after)
@@ -186,7 +187,7 @@ class _Run:
             reply = session.request("load", payload, self.exercise.seconds)
             if reply.problem is None:
                 return
-            result.message = describe_problem(reply.problem)
+            result.message, result.kind = describe_problem(reply.problem), _raised(reply.problem)
         except SessionEnded as ended:
             result.status = ended.status
             result.message = _ended_message(ended, self.exercise.seconds)
@@ -198,6 +199,13 @@ class _Run:
         if self.session is not None:
             self.session.close()
             self.session = None
+
+
+def _raised(problem: Any) -> str:
+    """Say what kind of exception it was. The name is the learner's choice, and may be no name at all."""
+    if not isinstance(problem, wire.Problem) or not problem.type.isidentifier():
+        return ""
+    return "syntax error" if "SyntaxError" in problem.bases else f"raised {problem.type[:60]}"
 
 
 def _ended_message(ended: SessionEnded, seconds: float) -> str:
@@ -252,6 +260,8 @@ def _run_check(run: _Run, check: Check, seed: int) -> CheckResult:
         check.run(submission, check_rng(seed, check))
     except CheckEnded as ended:
         result.status, result.message, result.comparison = ended.status, ended.message, ended.comparison
+        if ended.status == "error" and ended.comparison is not None:
+            result.kind = _raised(ended.comparison.received)
         if ended.misconception is not None:
             _explain(run.exercise, result, ended.misconception, ended.message)
         elif ended.comparison is not None:

@@ -21,3 +21,9 @@ def plain(text: str) -> str:
     """Return text without control characters but line feed and tab; other line ends become line feeds."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _CONTROLS.sub("", _COMMANDS.sub("", text))
+
+
+def one_line(text: str, longest: int = 200) -> str:
+    """Return text as one line without control characters, cut where it is longer."""
+    line = " ".join(plain(text).split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"

@@ -32,7 +32,11 @@ _ENCODINGS = frozenset(
 
 
 class SubmissionError(Exception):
-    """A submission that cannot be graded as it is: the message tells the learner why."""
+    """A submission that cannot be graded as it is: the message tells the learner why, `kind` in a word."""
+
+    def __init__(self, message: str, kind: str = "cannot be read") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def parse(file: str, text: str) -> Part:
         where = f"{file}, line {error.lineno}" if error.lineno else file
         kind = type(error).__name__
         shown = f"\n      {line.strip()}" if line else ""
-        raise SubmissionError(f"{kind}: {error.msg}\n  {where}{shown}") from None
+        raise SubmissionError(f"{kind}: {error.msg}\n  {where}{shown}", "syntax error") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SubmissionError(f"{file} cannot be parsed: {error or type(error).__name__}") from None
 
@@ -140,7 +144,8 @@ def _read(path: Path, name: str, implements: Sequence[str]) -> Source:
     if len(data) > MAX_BYTES:
         raise SubmissionError(f"{_label(path)} is larger than {MAX_BYTES // 1024**2} MiB.")
     if not data.strip():
-        raise SubmissionError(f"{_label(path)} is empty. Expected it to define {_names(implements)}.")
+        expected = f"Expected it to define {_names(implements)}."
+        raise SubmissionError(f"{_label(path)} is empty. {expected}", "empty file")
     text = _decode(path, data)
     if path.suffix == ".ipynb":
         parts = _notebook_parts(path, text, name, implements)
@@ -149,7 +154,7 @@ def _read(path: Path, name: str, implements: Sequence[str]) -> Source:
     source = Source(tuple(parts))
     missing = [wanted for wanted in implements if wanted not in source.defined()]
     if missing:
-        raise SubmissionError(f"{_label(path)} does not define {_names(missing)}.")
+        raise SubmissionError(f"{_label(path)} does not define {_names(missing)}.", "name missing")
     return source
 
 

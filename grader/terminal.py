@@ -20,7 +20,7 @@ from grader.verdict import CheckResult, Verdict
 if TYPE_CHECKING:
     from grader.hints import Hint
 
-_MARKS = {"passed": "✓", "failed": "✗", "error": "✗", "timeout": "⏱", "crashed": "✗", "forbidden": "⊘"}
+MARKS = {"passed": "✓", "failed": "✗", "error": "✗", "timeout": "⏱", "crashed": "✗", "forbidden": "⊘"}
 _COLOURS = {"passed": "green", "failed": "red", "forbidden": "yellow"}
 _PLAIN = {"✓": "+", "✗": "x", "⏱": "x", "⊘": "x", "○": "-"}
 _SHOWN_LINES = 24
@@ -72,7 +72,7 @@ def _show_check(out: Console, check: CheckResult, details: bool) -> None:
     colour = _COLOURS.get(check.status, "red")
     status = "" if check.status in ("passed", "failed") else f" ({check.status})"
     named = f"  {check.misconception}" if check.misconception else ""
-    mark = _mark(out, _MARKS[check.status])
+    mark = _mark(out, MARKS[check.status])
     line = f"[{colour}]{mark}[/] {escape(check.name)}{status}[dim]{escape(named)}[/]"
     out.print(f"  {line}")
     if details and check.message:

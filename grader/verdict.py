@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 
 CheckStatus = Literal["passed", "failed", "error", "timeout", "crashed", "forbidden"]
 Status = Literal["passed", "failed", "not_started", "error"]
+# The checks that read the text alone, before anything of it runs.
+READABLE, ALLOWED = "the file can be graded", "uses only what is allowed"
+# What a status says by itself of why a check did not pass.
+_REASONS = {
+    "failed": "wrong result",
+    "error": "raised an exception",
+    "timeout": "timeout",
+    "crashed": "crashed",
+    "forbidden": "uses what is not allowed",
+}
 
 
 _MAX_TEXT = 100_000
@@ -27,7 +37,7 @@ class CheckResult:
     """One check's outcome. `message` is plain text; `printed` is what the learner's code printed.
 
     A check that was not run did not pass. `comparison` is the comparison that failed, or the first one that
-    was right: what pictures are made of.
+    was right: what pictures are made of. `kind` says in a word why, where the status does not.
     """
 
     name: str
@@ -37,6 +47,7 @@ class CheckResult:
     seconds: float = 0.0
     printed: str = ""
     ran: bool = True
+    kind: str = ""
     comparison: Comparison | None = field(default=None, repr=False, compare=False)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -89,6 +100,14 @@ class Verdict:
         if not self.checks or self.fault or self.not_started:
             return 0.0
         return round(self.passed_count / len(self.checks), 4)
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, in a word or two, where no misconception says it; "" where one does."""
+        failing = [check for check in self.checks if check.status != "passed"]
+        if self.status != "failed" or not failing or any(check.misconception for check in failing):
+            return ""
+        return failing[0].kind or _REASONS[failing[0].status]
 
     @property
     def exit_code(self) -> int:

@@ -20,7 +20,7 @@ import psutil
 import pytest
 from conftest import ROOT, solution
 
-from grader import proofs, registry
+from grader import proofs, registry, sources
 from grader.classroom.store import Result, Store
 
 RIGHT = solution(registry.load(1))
@@ -108,6 +108,103 @@ def test_what_is_unchanged_is_not_graded_again(handed_in: Path, grade: Grade, tm
     assert "unchanged" not in grade(handed_in, "--again").stderr
 
 
+def test_why_somebody_failed_stands_in_the_grades(grade: Grade, tmp_path: Path) -> None:
+    folder = tmp_path / "submissions"
+    definition = "def softmax(scores, axis=-1):\n    "
+    expected = {
+        "empty file": "",
+        "syntax error": "def softmax(:",
+        "name missing": "x = 1\n",
+        "crashed": CRASH,
+        "timeout": LOOP,
+        "raised KeyError": f"{definition}return {{}}['x']\n",
+        "raised Own": f"class Own(Exception): pass\n{definition}raise Own('x')\n",
+        "raised an exception": f"{definition}raise type('=1\\x1b[31m', (Exception,), {{}})\n",
+        "raised ZeroDivisionError": f"1 / 0\n{definition}return scores\n",
+        "wrong result": f"{definition}return scores * 0 + 7\n",
+        "uses what is not allowed": f"import scipy\n{definition}return scipy.special.softmax(scores)\n",
+    }
+    for reason, text in expected.items():
+        hand_in(folder, reason, text)
+    (folder / "cannot be read").mkdir()
+    (folder / "cannot be read" / "exercise_01.py").symlink_to("/etc/hosts")
+    assert grade(folder, "--feedback", "names").returncode == 0
+    with open(tmp_path / "report" / "grades.csv", encoding="utf-8-sig", newline="") as file:
+        told = {row["student"]: row["reason"] for row in csv.DictReader(file)}
+    assert told == {reason: reason for reason in [*expected, "cannot be read"]}
+    for student in ("empty file", "syntax error", "name missing"):
+        text = (tmp_path / "report" / "submissions" / student / "exercise_01.txt").read_text("utf-8")
+        assert (
+            results(tmp_path / "report")[student, "exercise_01"].checks[0]["message"].splitlines()[0]
+            in text
+        )
+
+
+def test_other_exercises_stay(grade: Grade, tmp_path: Path) -> None:
+    folder = tmp_path / "submissions"
+    for student in ("ann", "bob", "cy"):
+        hand_in(folder, student, RIGHT)
+        hand_in(folder, student, "", "exercise_02")
+        hand_in(folder, student, "", "exercise_03")
+    grade(folder)
+    assert len(results(tmp_path / "report")) == 9
+    for number in (1, 2):
+        (folder / "cy" / f"exercise_0{number}.py").unlink()
+    done = grade(folder, "--exercise", "2")
+    assert "1 result whose file is no longer among the submissions was dropped." in done.stderr
+    after = results(tmp_path / "report")
+    assert len(after) == 9
+    assert {key for key, one in after.items() if one.status == "missing"} == {("cy", "exercise_02")}
+    other = tmp_path / "other"
+    hand_in(other, "ann", RIGHT)
+    done = grade(other)
+    assert "5 results of 2 students who are no longer among the submissions were dropped." in done.stderr
+    assert "2 results of 2 exercises that are no longer among the submissions were dropped." in done.stderr
+    assert list(results(tmp_path / "report")) == [("ann", "exercise_01")]
+    assert "dropped" not in grade(other).stderr
+
+
+def test_nobody_misses_what_nobody_began(grade: Grade, tmp_path: Path) -> None:
+    folder = tmp_path / "submissions"
+    hand_in(folder, "ann", RIGHT)
+    hand_in(folder, "ann", sources.stub_text(registry.solution_file("exercise_02")), "exercise_02")
+    hand_in(folder, "bob", RIGHT)
+    grade(folder)
+    found = {key: one.status for key, one in results(tmp_path / "report").items()}
+    assert found == {
+        ("ann", "exercise_01"): "passed",
+        ("ann", "exercise_02"): "not_started",
+        ("bob", "exercise_01"): "passed",
+    }
+    grade(folder, "--exercise", "2")
+    assert results(tmp_path / "report")["bob", "exercise_02"].status == "missing"
+
+
+def test_a_roster_is_compared(grade: Grade, tmp_path: Path) -> None:
+    folder, roster = tmp_path / "submissions", tmp_path / "roster.txt"
+    for student in ("ann", "bob", *(f"guest {number} [red]\x1b[31m" for number in range(7))):
+        hand_in(folder, student, RIGHT)
+    roster.write_text("ann\nbob\ncy\ndan\n")
+    done = grade(folder, "--roster", str(roster))
+    guests = ", ".join(f"guest {number} [red]" for number in range(5))
+    told = f"2 of the roster handed in nothing; 7 who handed in are not on the roster: {guests} and 2 more"
+    assert told in done.stdout
+    assert "of the roster" not in grade(folder).stdout
+
+
+def test_what_is_left_aside_is_told_in_few_lines(grade: Grade, tmp_path: Path) -> None:
+    folder = tmp_path / "submissions"
+    hand_in(folder, "ann", RIGHT)
+    for number in range(14):
+        hand_in(folder, "ann\x1b[31m", RIGHT, f"notes {number}")
+    done = grade(folder)
+    assert done.stderr.count("Left aside: ") == 10
+    assert "… and 4 more, in report.html" in done.stderr
+    assert "\x1b" not in done.stderr
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert "14 files not graded" in page
+
+
 def test_a_class_that_was_killed_goes_on(handed_in: Path, grade: Grade, tmp_path: Path) -> None:
     for number in range(30):
         hand_in(handed_in, f"slow {number:02d}", SLOW)
@@ -154,16 +251,22 @@ def test_a_judging_process_that_dies_is_replaced(handed_in: Path, grade: Grade, 
     assert all(after[f"slow {number:02d}"] == "passed" for number in range(20))
 
 
-def test_ctrl_c_keeps_what_is_there(handed_in: Path, tmp_path: Path) -> None:
-    for number in range(30):
-        hand_in(handed_in, f"slow {number:02d}", SLOW)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_its_like_keep_what_is_there(number: int, handed_in: Path, tmp_path: Path) -> None:
+    for student in range(30):
+        hand_in(handed_in, f"slow {student:02d}", SLOW)
     command = [sys.executable, "-m", "grader", "class", str(handed_in), "--out", str(tmp_path / "report")]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    surroundings = {**os.environ, "TMPDIR": str(scratch)}
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=surroundings)
     database = tmp_path / "report" / "results.sqlite3"
     wait_for(lambda: database.exists() and len(results(tmp_path / "report")) > 3)
-    process.send_signal(signal.SIGINT)
+    assert list(scratch.glob("attention-dojo-class-*"))
+    process.send_signal(number)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130
+    assert not list(scratch.glob("attention-dojo-class-*"))
     assert "The same command goes on" in told
     assert "Traceback" not in told
 

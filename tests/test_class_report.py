@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+import sqlite3
 import tracemalloc
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -15,9 +17,11 @@ from xml.etree import ElementTree
 import pytest
 
 from grader.classroom import formats
-from grader.classroom.paths import replacing, safe_name
+from grader.classroom.collect import Aside
+from grader.classroom.paths import Manifest, replacing, safe_names
 from grader.classroom.report import Summary, write
 from grader.classroom.store import Result, Store
+from grader.verdict import ALLOWED, READABLE, CheckResult, Verdict
 
 SECRET = "4711.25"  # an input, which only full feedback may tell
 ODD = [
@@ -40,6 +44,7 @@ ODD = [
     "trailing. ",
     "🙂 {{ 7 * 7 }}",
 ]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FORMATS: list[formats.Format] = ["gradescope", "nbgrader", "junit"]
 
 
@@ -193,9 +198,9 @@ def test_every_student_has_a_folder_of_their_own_and_ordinary_names_stay() -> No
         "a\u200bb",
         "ab",
     ]
-    names += [safe_name(name) for name in names]  # and nobody can take another's
+    names += safe_names(names).values()  # and nobody can take another's
     names = list(dict.fromkeys(names))
-    safe = [safe_name(name) for name in names]
+    safe = list(safe_names(names).values())
     assert len({same_file(name) for name in safe}) == len(names)
     for name in safe:
         assert len(name.encode()) < 143
@@ -203,8 +208,9 @@ def test_every_student_has_a_folder_of_their_own_and_ordinary_names_stay() -> No
         assert name == name.strip(" .")
         assert name[0] not in ".-"
         assert name.split(".")[0].strip().upper() not in ("CON", "NUL")
-    for name in (
+    ordinary = (
         "ann",
+        "Omar",
         "as1234",
         "anna.schmidt",
         "Anna Schmidt",
@@ -212,9 +218,43 @@ def test_every_student_has_a_folder_of_their_own_and_ordinary_names_stay() -> No
         "محمد علي",
         "Ångström Åsa",
         "김 민준",
-    ):
-        assert safe_name(name) == name
-    assert safe_name("Anna").startswith("Anna~")
+        "McDonald JR",
+    )
+    assert safe_names(ordinary) == {name: name for name in ordinary}
+
+
+def test_names_that_clash_are_all_told_apart_and_leave_nothing_behind(store: Store, tmp_path: Path) -> None:
+    assert safe_names(["Ann"]) == {"Ann": "Ann"}
+    both = safe_names(["Ann", "ann", "Bob"])
+    assert both["Ann"].startswith("Ann~")
+    assert both["ann"].startswith("ann~")
+    assert both["Bob"] == "Bob"
+    store.add([failed("ann")])
+    write(store, tmp_path / "out")
+    assert (tmp_path / "out" / "submissions" / "ann").is_dir()
+    store.add([failed("Ann")])
+    write(store, tmp_path / "out")
+    folders = {path.name for path in (tmp_path / "out" / "submissions").iterdir()}
+    assert folders == {both["Ann"], both["ann"]}
+    store.forget([("ann", "exercise_03")])
+    write(store, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out" / "submissions").iterdir()] == ["Ann"]
+
+
+def test_what_is_stale_is_removed_before_anything_is_written(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where case does not count, ann's old file is Ann's new one."""
+    store.add([failed("ann")])
+    write(store, tmp_path)
+    store.forget([("ann", "exercise_03")])
+    store.add([failed("Ann")])
+    written: list[bool] = []
+    monkeypatch.setattr(
+        Manifest, "remove", lambda *_: written.append((tmp_path / "submissions" / "Ann").exists())
+    )
+    write(store, tmp_path)
+    assert written == [False]
 
 
 def test_files_stay_in_the_report(filled: Store, tmp_path: Path) -> None:
@@ -223,9 +263,11 @@ def test_files_stay_in_the_report(filled: Store, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} <= {"class.sqlite", "deep", "state"}
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
     assert {path.split("/")[0] for path in tree(out)} == {
-        "grades.csv", "report.html", "nbgrader.csv", "junit.xml", "submissions", "gradescope", ".written",
+        "grades.csv", "gradebook.csv", "report.html", "nbgrader.csv", "junit.xml", "submissions",
+        "gradescope", ".written",
     }  # fmt: skip
     assert len(list((out / "submissions").iterdir())) == len(ODD)
+    assert not list((out / "submissions").rglob("*\x1b*"))
     assert not list(out.rglob("*.py"))
 
 
@@ -237,13 +279,106 @@ def test_no_spreadsheet_calculates_a_field(filled: Store, tmp_path: Path) -> Non
     assert (tmp_path / "grades.csv").read_bytes().startswith(b"\xef\xbb\xbfstudent,exercise,status,score,")
     rows = grades(tmp_path / "grades.csv")
     assert len(rows) == 2 * len(ODD)
-    fields = [field for row in rows + grades(tmp_path / "nbgrader.csv", "utf-8") for field in row.values()]
+    tables = [*rows, *grades(tmp_path / "nbgrader.csv", "utf-8"), *grades(tmp_path / "gradebook.csv")]
+    fields = [field for row in tables for field in row.values()]
     assert not [field for field in fields if field[:1] in tuple("=+-@\t\r＝")]
     assert {row["student"].removeprefix("'") for row in rows} == set(ODD)
     assert rows[0] | {"student": ""} == {
         "student": "", "exercise": "exercise_03", "status": "failed", "score": "0.3333",
-        "misconceptions": "no-scaling",
+        "misconceptions": "no-scaling", "reason": "",
     }  # fmt: skip
+
+
+def test_a_gradebook_has_a_row_for_each_student(store: Store, tmp_path: Path) -> None:
+    store.add([failed("ann"), made("ann", "exercise_04", "passed", [check()]), failed("Bob")])
+    store.add([Result("Bob", "exercise_04"), made("cy", "exercise_03", "error", [check("error")])])
+    store.add([made("cy", "exercise_04", "not_started"), Result("=1+1", "exercise_03")])
+    write(store, tmp_path, ids={"ann": "4711", "Bob": "@4712"})
+    text = (tmp_path / "gradebook.csv").read_text(encoding="utf-8-sig")
+    assert text.splitlines() == [
+        "student,id,exercise_03,exercise_04,mean",
+        "'=1+1,,,,0",
+        "ann,4711,33.33,100,66.66",
+        "Bob,'@4712,33.33,,16.66",
+        "cy,,,0,0",
+    ]
+
+
+def test_what_nobody_began_does_not_count(store: Store, tmp_path: Path) -> None:
+    store.add([made("ann", "exercise_03", "passed", [check()]), made("ann", "exercise_04", "not_started")])
+    store.add([made("bob", "exercise_03", "passed", [check()])])
+    write(store, tmp_path)
+    assert [row["mean"] for row in grades(tmp_path / "gradebook.csv")] == ["100", "100"]
+
+
+def test_case_does_not_sort(store: Store, tmp_path: Path) -> None:
+    names = ["Zoe", "anna", "Bert", "ben", "Ärne", "ärna"]
+    store.add([failed(name) for name in names])
+    write(store, tmp_path)
+    expected = ["anna", "ben", "Bert", "Zoe", "ärna", "Ärne"]
+    assert [row["student"] for row in grades(tmp_path / "grades.csv")] == expected
+    assert [row["student"] for row in grades(tmp_path / "gradebook.csv")] == expected
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    places = [page.index(f"<bdi>{name}</bdi>") for name in expected]
+    assert places == sorted(places)
+
+
+def unnamed(student: str, reason: str) -> Result:
+    """A failure that no misconception explains."""
+    result = made(student, "exercise_03", "failed", [check("failed")])
+    return Result(**{**vars(result), "reason": reason})
+
+
+def test_why_somebody_failed_is_told(store: Store, tmp_path: Path) -> None:
+    store.add(
+        [unnamed("ann", "syntax error"), unnamed("bob", "syntax error"), unnamed("cy", "=raised <b>")]
+    )
+    store.add([failed("dan")])
+    write(store, tmp_path)
+    rows = {row["student"]: row["reason"] for row in grades(tmp_path / "grades.csv")}
+    assert rows == {"ann": "syntax error", "bob": "syntax error", "cy": "'=raised <b>", "dan": ""}
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = Page(html)
+    titles = [cell["title"] for cell in page.cells if "title" in cell]
+    assert titles.count("failed: syntax error") == 2
+    assert "<i>syntax error</i>" in html  # in the exercise's list
+    assert '<td class="why">syntax error</td>' in html  # in who needs help
+    assert "<b></td>" not in html
+    assert "no known misconception" not in html
+
+
+def test_a_verdict_knows_a_reason_where_no_misconception_is_named() -> None:
+    out_of_time = CheckResult("large", "timeout", ran=False)
+    checks = [CheckResult("small", "passed"), out_of_time, CheckResult("batch", "failed")]
+    verdict = Verdict("exercise_03", 1, "limits", checks)
+    assert verdict.reason == "timeout"
+    assert "reason" not in json.loads(verdict.to_json())  # a fixed contract
+    checks[2].misconception = "no-scaling"
+    assert verdict.reason == ""
+    assert Verdict("exercise_03", 1, "limits", [CheckResult("small", "passed")]).reason == ""
+
+
+def test_reasons_are_bounded(store: Store, tmp_path: Path) -> None:
+    """What an exception is called is up to who raises it."""
+    store.add([unnamed(f"s{number:03}", f"raised E{number}") for number in range(100)])
+    write(store, tmp_path)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert html.count('class="mistake"') == 31
+    assert "<i>something else</i>" in html
+
+
+def test_a_store_from_before_reasons_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "class.sqlite"
+    old = sqlite3.connect(path)
+    columns = "student, exercise, file, digest, grader, status, score, seconds, document"
+    old.execute(f"CREATE TABLE results ({columns}, PRIMARY KEY (student, exercise)) WITHOUT ROWID")
+    old.execute("INSERT INTO results VALUES ('ann', 'exercise_03', '', '', '', 'missing', 0, 0, '{}')")
+    old.commit()
+    old.close()
+    for _ in range(2):
+        store = Store(path)
+        assert [one.reason for one in store.results()] == [""]
+        store.close()
 
 
 def test_misconceptions_are_joined_and_made_harmless(store: Store, tmp_path: Path) -> None:
@@ -276,7 +411,7 @@ def test_the_page_is_one_safe_file(filled: Store, tmp_path: Path) -> None:
     for target in page.targets:
         assert (
             target.removeprefix("#") in page.ids
-            or target == "grades.csv"
+            or target in ("grades.csv", "gradebook.csv")
             or target.startswith("submissions/")
         )
     assert len(set(page.ids)) == len(page.ids)
@@ -312,6 +447,31 @@ def test_an_example_names_nobody(store: Store, tmp_path: Path) -> None:
     assert "<pre>ValueError\n  …, line 5\n# by …</pre>" in text
 
 
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_a_phone(scheme: Any, store: Store, tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    for number in range(1, 12):
+        store.add([failed("Anna-Sophia von und zu Liechtenstein", f"exercise_{number:02}")])
+        store.add([Result(f"{'Maximiliane ' * 3}{number}", f"exercise_{number:02}")])
+    write(store, tmp_path / "out")
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
+        page.goto((tmp_path / "out" / "report.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        wide, high = "it => it.scrollWidth > it.clientWidth", "it => it.getBoundingClientRect().height"
+        for section in ("help", "mistakes"):
+            table = page.locator(f"section[aria-labelledby={section}] .scroll")
+            assert not table.evaluate(wide), section
+            assert max(row.evaluate(high) for row in table.locator("tbody tr").all()) < 200
+        names = page.locator("section[aria-labelledby=absent] > .names li")
+        assert names.count() == 11
+        assert {len(item.evaluate("it => [...it.getClientRects()]")) for item in names.all()} == {1}
+        browser.close()
+
+
 def test_many_students_are_paged_and_counted(store: Store, tmp_path: Path) -> None:
     store.add([failed(f"s{number:04}") for number in range(450)])
     store.add([Result(f"t{number:04}", "exercise_03") for number in range(450)])
@@ -332,9 +492,33 @@ def test_nearly_all_is_not_all(store: Store, tmp_path: Path) -> None:
     store.add([made("ann", "exercise_03", "failed", checks)])
     write(store, tmp_path)
     assert (
-        '<td class="s4" title="failed: no known misconception">99</td>'
-        in (tmp_path / "report.html").read_text()
+        '<td class="s4" title="failed: no known misconception">'
+        '<a href="submissions/ann/exercise_03.txt">99</a></td>' in (tmp_path / "report.html").read_text()
     )
+    write(store, tmp_path, feedback="score")
+    assert "FAILED  99 %" in (tmp_path / "submissions" / "ann" / "exercise_03.txt").read_text()
+
+
+def test_what_was_left_aside_is_told_by_student(store: Store, tmp_path: Path) -> None:
+    store.add([failed("ann")])
+    aside = [Aside("Bob <b>", f"x{number}.py", "no exercise's number") for number in range(15)]
+    aside += [Aside("ann", "old.py", "new.py is newer"), Aside("", "notes.doc", "neither .py nor .ipynb")]
+    write(store, tmp_path, aside=aside)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    text = " ".join(page.text.split())
+    assert "aside" in page.ids
+    assert "17 files not graded, and why." in text
+    assert "ann old.py: new.py is newer" in text
+    assert "whose it is cannot be told notes.doc: neither" in text
+    assert text.count("Bob <b>") == 1
+    assert text.count("no exercise's number") == 10
+    assert "and 5 more" in text
+    write(store, tmp_path)
+    assert "Left aside" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+    write(store, tmp_path, aside=[Aside(f"s{number:04}", "x.py", "why") for number in range(500)])
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert text.count("<code>x.py</code>") == 200
+    assert "and 300 more, of others." in text
 
 
 # What students are told
@@ -348,13 +532,15 @@ def test_feedback_leaks_nothing(feedback: Any, filled: Store, tmp_path: Path) ->
     telling = {name for name, content in files.items() if SECRET.encode() in content}
     seeded = {name for name, content in files.items() if b"815815" in content}
     if feedback == "full":
-        assert {"report.html", "junit.xml", "submissions/ann/exercise_03.json"} <= telling
-        assert "gradescope/ann/exercise_03/results.json" in telling
+        assert {"report.html", "junit.xml", "submissions/王小明/exercise_03.json"} <= telling
+        assert "submissions/王小明/exercise_03.txt" in telling
+        assert "gradescope/王小明/exercise_03/results.json" in telling
     else:
-        assert not telling
+        assert telling == {"report.html"}  # the teacher's own
         assert not seeded  # a grading can be repeated with its seed
-    for_students = [name for name in files if name.endswith((".json", ".xml"))]
-    assert len(for_students) == 2 * 32 + 1
+    for_students = [name for name in files if name.endswith((".json", ".xml", ".txt"))]
+    assert len(for_students) == 3 * 32 + 1
+    assert not [name for name in files if name.endswith(".txt") and b"\x1b" in files[name]]
     if feedback == "score":
         for name in for_students:
             assert b"no-scaling" not in files[name]
@@ -362,9 +548,9 @@ def test_feedback_leaks_nothing(feedback: Any, filled: Store, tmp_path: Path) ->
 
 
 def test_a_submission_has_the_verdict(filled: Store, tmp_path: Path) -> None:
-    file = tmp_path / "submissions" / "ann" / "exercise_03.json"
+    file = tmp_path / "submissions" / "王小明" / "exercise_03.json"
     write(filled, tmp_path)
-    assert json.loads(file.read_text()) == {"student": "ann", **failed("ann").document}
+    assert json.loads(file.read_text()) == {"student": "王小明", **failed("王小明").document}
     write(filled, tmp_path, feedback="names")
     told = json.loads(file.read_text())
     assert set(told) == {"student", "exercise", "status", "score", "checks"}
@@ -374,13 +560,68 @@ def test_a_submission_has_the_verdict(filled: Store, tmp_path: Path) -> None:
     }  # fmt: skip
     write(filled, tmp_path, feedback="score")
     assert json.loads(file.read_text()) == {
-        "student": "ann", "exercise": "exercise_03", "status": "failed", "score": 0.3333,
+        "student": "王小明", "exercise": "exercise_03", "status": "failed", "score": 0.3333,
     }  # fmt: skip
+
+
+def test_a_student_reads_plain_text(filled: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "submissions" / "王小明"
+    write(filled, tmp_path)
+    assert (folder / "exercise_03.txt").read_text(encoding="utf-8") == (
+        "exercise_03  Scaled dot-product attention\n"
+        "Graded: 王小明/exercise_03.py\n"
+        "  ✗ a batch  no-scaling\n"
+        "      wrong values\n"
+        f"      query=[[{SECRET}]]\n"
+        "      <img src=x onerror=alert(1)>  ]]>\n\n"
+        "  ⏱ large (timeout)\n"
+        "      wrong values\n"
+        f"      query=[[{SECRET}]]\n"
+        "      <img src=x onerror=alert(1)>  ]]>\n\n"
+        "  ✓ small\n"
+        "FAILED  1 of 3 checks  (seed 815815)\n"
+    )
+    write(filled, tmp_path, feedback="names")
+    assert (folder / "exercise_03.txt").read_text(encoding="utf-8") == (
+        "exercise_03  Scaled dot-product attention\n"
+        "Graded: 王小明/exercise_03.py\n"
+        "  ✗ a batch  no-scaling\n"
+        "      The scores are not divided by sqrt(D).\n\n"
+        "  ⏱ large (timeout)\n"
+        "  ✓ small\n"
+        "FAILED  1 of 3 checks\n"
+    )
+    write(filled, tmp_path, feedback="score")
+    assert (folder / "exercise_03.txt").read_text(encoding="utf-8") == (
+        "exercise_03  Scaled dot-product attention\nGraded: 王小明/exercise_03.py\nFAILED  33 %\n"
+    )
+    told = {name: text.decode() for name, text in tree(tmp_path).items() if name.endswith("04.txt")}
+    assert sum("The grader failed, which is not your fault." in text for text in told.values()) == 4
+    assert sum(text.endswith("NOT STARTED\n") for text in told.values()) == 5
+
+
+@pytest.mark.parametrize("name", [READABLE, ALLOWED])
+def test_why_nothing_was_run_is_told_with_names_too(name: str, store: Store, tmp_path: Path) -> None:
+    status = "forbidden" if name == ALLOWED else "error"
+    store.add([made("ann", "exercise_03", "failed", [check(status, name=name)])])
+    store.add([made("bob", "exercise_03", "failed", [check(), check(status, name=name)])])
+    store.add([made("cy", "exercise_03", "failed", [check("forbidden", name="a call")])])
+    write(store, tmp_path / "out", feedback="names", formats=["gradescope"])
+    telling = {path for path, text in tree(tmp_path / "out").items() if SECRET.encode() in text} - {
+        "report.html"
+    }
+    assert telling == {
+        "submissions/ann/exercise_03.json", "submissions/ann/exercise_03.txt",
+        "gradescope/ann/exercise_03/results.json",
+    }  # fmt: skip
+    write(store, tmp_path / "out", feedback="score", formats=["gradescope"])
+    telling = {path for path, text in tree(tmp_path / "out").items() if SECRET.encode() in text}
+    assert telling == {"report.html"}
 
 
 def test_gradescope_reads_the_results(filled: Store, tmp_path: Path) -> None:
     write(filled, tmp_path, formats=["gradescope"])
-    document = json.loads((tmp_path / "gradescope/ann/exercise_03/results.json").read_text())
+    document = json.loads((tmp_path / "gradescope/王小明/exercise_03/results.json").read_text())
     assert document["score"] == 33.33
     assert document["output"] == "Failed: 1 of 3 checks passed."
     assert (document["visibility"], document["stdout_visibility"]) == ("visible", "hidden")
@@ -430,7 +671,7 @@ def test_only_what_we_wrote_is_removed(filled: Store, tmp_path: Path) -> None:
     out = tmp_path / "out"
     write(filled, out, formats=FORMATS)
     kept = [
-        out / "submissions" / "ann" / "note.txt",
+        out / "submissions" / "@sum" / "note.txt",
         out / "submissions" / "other" / "exercise_03.json",
         out / "x.txt",
     ]
@@ -439,10 +680,10 @@ def test_only_what_we_wrote_is_removed(filled: Store, tmp_path: Path) -> None:
         path.write_text("mine")
     with (out / ".written").open("a") as manifest:  # tampered with
         manifest.write("../outside.json\nx.txt\nsubmissions/../x.txt\n/etc/hosts\n\n")
-    filled.forget([(name, f"exercise_0{number}") for name in ("ann", "王小明") for number in (3, 4)])
+    filled.forget([(name, f"exercise_0{number}") for name in ("@sum", "王小明") for number in (3, 4)])
     write(filled, out, formats=["junit"])
     assert all(path.read_text() == "mine" for path in [*kept, tmp_path / "outside.json"])
-    assert [path.name for path in (out / "submissions" / "ann").iterdir()] == ["note.txt"]
+    assert [path.name for path in (out / "submissions" / "@sum").iterdir()] == ["note.txt"]
     assert not (out / "submissions" / "王小明").exists()
     assert not (out / "gradescope").exists()
     assert not (out / "nbgrader.csv").exists()

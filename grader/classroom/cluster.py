@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.classroom.collect import Submission
-from grader.classroom.run import Desk, Task, fault, grader_version
+from grader.classroom.run import Desk, Task, fault, grader_version, packed
 from grader.sources import MAX_BYTES
 
 _AHEAD = 4  # submissions on their way for each thread of the cluster
@@ -26,7 +26,7 @@ _desk = Desk()
 
 
 def grade_remotely(task: list[Any], name: str, source: bytes) -> str:
-    """Grade one submission in a process of the cluster; returns the verdict as JSON."""
+    """Grade one submission in a process of the cluster; returns the packed verdict."""
     global _thread
     if _thread is None:
         _thread = ThreadPoolExecutor(1, thread_name_prefix="grader")
@@ -37,7 +37,7 @@ def _grade(task: Task, name: str, source: bytes) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name  # messages show it, as they do on one machine
         path.write_bytes(source)
-        return _desk.grade(task._replace(path=str(path))).to_json()
+        return packed(_desk.grade(task._replace(path=str(path))))
 
 
 def _version() -> str:
@@ -72,7 +72,7 @@ class Cluster:
         self.client.close()
 
     def grade(self, submissions: Iterable[Submission]) -> Iterator[tuple[Submission, str]]:
-        """Yield every submission with its verdict as JSON, as they come.
+        """Yield every submission with its packed verdict, as they come.
 
         A submission whose worker died is graded by another; Dask does that.
         """
@@ -110,4 +110,4 @@ class Cluster:
 
 
 def _fault(submission: Submission, seed: int, why: str) -> str:
-    return fault(Task(submission.exercise, "", seed, False), why).to_json()
+    return packed(fault(Task(submission.exercise, "", seed, False), why))

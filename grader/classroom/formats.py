@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from grader.classroom import feedback as told
-from grader.classroom.feedback import WORDS, Feedback, Told
+from grader.classroom.feedback import NOT_OURS, WORDS, Feedback, Told
 from grader.classroom.store import MISSING, Result
 
 Format = Literal["gradescope", "nbgrader", "junit"]
 POINTS = 100.0
-_GRADES = ("student", "exercise", "status", "score", "misconceptions")
+_GRADES = ("student", "exercise", "status", "score", "misconceptions", "reason")
 _NBGRADER = (
     "assignment",
     "duedate",
@@ -34,7 +34,6 @@ _NBGRADER = (
 # Spreadsheets take these (and their wide forms) for a formula's beginning, the white space for nothing.
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NOT_OURS = "The grader failed, which is not your fault. Please ask for another grading."
 
 
 def harmless(text: str) -> str:
@@ -52,8 +51,27 @@ class Grades:
     def add(self, result: Result) -> None:
         """Write a row."""
         mistakes = "; ".join(told.named(result))
-        row = (result.student, result.exercise, result.status, str(result.score), mistakes)
+        row = (result.student, result.exercise, result.status, str(result.score), mistakes, result.reason)
         self._rows.writerow([harmless(field) for field in row])
+
+
+class Gradebook:
+    """`gradebook.csv`, for uploading to a platform: a row for each student, percents, and their mean."""
+
+    def __init__(
+        self, stream: TextIO, exercises: Sequence[str], means: Mapping[str, float], ids: Mapping[str, str]
+    ) -> None:
+        self._rows = csv.writer(stream)
+        self._exercises, self._means, self._ids = exercises, means, ids
+        self._rows.writerow(["student", "id", *map(harmless, exercises), "mean"])
+
+    def add(self, student: str, results: Iterable[Result]) -> None:
+        """Write a student's row; empty where nothing was handed in, or the grader failed."""
+        judged = (it for it in results if it.status not in (MISSING, "error"))
+        points = {it.exercise: f"{_points(it):g}" for it in judged}
+        scores = [points.get(exercise, "") for exercise in self._exercises]
+        mean = f"{round(POINTS * self._means[student], 2):g}"
+        self._rows.writerow([harmless(student), harmless(self._ids.get(student, "")), *scores, mean])
 
 
 class Nbgrader:
@@ -103,7 +121,7 @@ def gradescope(result: Result, feedback: Feedback) -> dict[str, Any]:
 
 def _headline(result: Result, checks: Sequence[Told]) -> str:
     if result.status == "error":
-        return _NOT_OURS
+        return NOT_OURS
     word = WORDS[result.status].capitalize()
     if not checks:
         return f"{word}."

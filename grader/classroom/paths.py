@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path, PurePosixPath
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from grader import files
 
@@ -22,18 +23,35 @@ _ROOTS = ("submissions", "gradescope")
 _FILES = ("nbgrader.csv", "junit.xml")
 
 
-def safe_name(name: str) -> str:
-    """Return a folder's name for a student: readable, and another one for every student.
+class Names(NamedTuple):
+    """What a class's students and exercises are called in a report's folders and files."""
 
-    A name stays as it is when every file system takes it and tells it from all other names that stay. Of
-    names that differ only in case or composition, one stays: the one in lower case or, with a space in it,
-    the capitalized one. The others get a suffix from their hash, and what is not allowed is replaced.
+    students: Mapping[str, str]
+    exercises: Mapping[str, str]
+
+
+def safe_names(names: Collection[str]) -> dict[str, str]:
+    """Return a folder's name for every student of a class: readable, and each another one.
+
+    A name stays as it is when every file system takes it and tells it from all others of the class. The
+    others get a suffix from their hash. Of names that differ only in case or composition all get one: who
+    was here first must not matter, or a folder would pass from one student to another.
     """
-    stem = _allowed(name)
-    if stem == name and name == _chosen(name):
-        return name
+    alike = Counter(map(_folded, set(names)))
+    return {
+        name: name if alike[_folded(name)] == 1 and _allowed(name) == name else _suffixed(name)
+        for name in names
+    }
+
+
+def _folded(name: str) -> str:
+    """Return what the least discerning file system makes of a name."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).upper().casefold())
+
+
+def _suffixed(name: str) -> str:
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{stem}~{digest[:16]}"
+    return f"{_allowed(name)}~{digest[:16]}"
 
 
 def _allowed(name: str) -> str:
@@ -50,12 +68,6 @@ def _character(character: str) -> str:
         return ""
     barred = character in _FORBIDDEN or category[0] == "C" or category in ("Zl", "Zp")
     return "_" if barred else character
-
-
-def _chosen(name: str) -> str:
-    """Return the one name that stays, of all that a file system might take for the same."""
-    same = unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).upper().casefold())
-    return unicodedata.normalize("NFC", same.title()) if " " in same else same
 
 
 def replacing(path: Path, encoding: str = "utf-8") -> AbstractContextManager[TextIO]:

@@ -21,7 +21,7 @@ from grader.bench import Bench
 from grader.classroom.collect import Submission
 from grader.classroom.store import Result
 from grader.exercise import Kind
-from grader.verdict import CheckResult, Verdict
+from grader.verdict import READABLE, CheckResult, Verdict
 
 _MOST_MEMORY = 4 * 1024**3  # addresses of a judging process, of which NumPy and the suites take one
 _ATTEMPTS = 2  # of a submission whose judging process died
@@ -76,7 +76,7 @@ def fault(task: Task, why: str) -> Verdict:
 
 def refused(submission: Submission, seed: int) -> Verdict:
     """The verdict on what cannot even be read."""
-    check = CheckResult("the file can be graded", "error", submission.problem)
+    check = CheckResult(READABLE, "error", submission.problem, kind="cannot be read")
     return Verdict(f"exercise_{submission.exercise:02d}", seed, "", [check])
 
 
@@ -85,8 +85,14 @@ def judged_by(seed: int) -> str:
     return f"{grader_version()}-{seed}"
 
 
-def as_result(submission: Submission, digest: str, document: str) -> Result:
-    """Return a verdict's JSON as this submission's result."""
+def packed(verdict: Verdict) -> str:
+    """Return a verdict as it travels between processes: its JSON, and the reason, which is not in that."""
+    return json.dumps([verdict.to_json(), verdict.reason])
+
+
+def as_result(submission: Submission, digest: str, packed: str) -> Result:
+    """Return a packed verdict as this submission's result."""
+    document, reason = json.loads(packed)
     told = json.loads(document)
     return Result(
         submission.student,
@@ -98,6 +104,7 @@ def as_result(submission: Submission, digest: str, document: str) -> Result:
         told["score"],
         told["seconds"],
         told,
+        reason,
     )
 
 
@@ -118,7 +125,7 @@ def _serve(channel: Connection) -> None:
     try:
         while True:
             task = Task(*json.loads(channel.recv_bytes()))
-            channel.send_bytes(desk.grade(task).to_json().encode())
+            channel.send_bytes(packed(desk.grade(task)).encode())
     except (EOFError, OSError):
         pass
     finally:
@@ -144,7 +151,7 @@ class Pool:
     _judges: list[_Judge] = field(default_factory=list)
 
     def grade(self, submissions: Iterable[Submission]) -> Iterator[tuple[Submission, str]]:
-        """Yield every submission with its verdict as JSON, as they come."""
+        """Yield every submission with its packed verdict, as they come."""
         waiting = deque(submissions)
         tried: dict[Submission, int] = {}
         try:
@@ -190,7 +197,7 @@ class Pool:
                     waiting.append(submission)
                     continue
                 task = Task(submission.exercise, "", self.seed, False)
-                document = fault(task, f"the judging process died {_ATTEMPTS} times on this").to_json()
+                document = packed(fault(task, f"the judging process died {_ATTEMPTS} times on this"))
             yield submission, document
 
     def _replace(self, judge: _Judge) -> None:
@@ -235,7 +242,7 @@ def grade_class(
     digests = dict(submissions)
     for submission, digest in submissions:
         if submission.problem:
-            yield as_result(submission, digest, refused(submission, seed).to_json())
+            yield as_result(submission, digest, packed(refused(submission, seed)))
     whole = [submission for submission, _ in submissions if not submission.problem]
     for submission, document in graded(whole):
         yield as_result(submission, digests[submission], document)

@@ -14,9 +14,9 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS results (
     student TEXT NOT NULL, exercise TEXT NOT NULL, file TEXT NOT NULL, digest TEXT NOT NULL,
     grader TEXT NOT NULL, status TEXT NOT NULL, score REAL NOT NULL, seconds REAL NOT NULL,
-    document TEXT NOT NULL, PRIMARY KEY (student, exercise)) WITHOUT ROWID;
+    document TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', PRIMARY KEY (student, exercise)) WITHOUT ROWID;
 """
-_COLUMNS = "student, exercise, file, digest, grader, status, score, seconds, document"
+_COLUMNS = "student, exercise, file, digest, grader, status, score, seconds, document, reason"
 MISSING = "missing"
 
 
@@ -26,7 +26,8 @@ class Result:
 
     `status` is a verdict's ("passed", "failed", "not_started", "error": the grader failed) or "missing".
     `document` is the verdict as `--json` prints it; without checks where nothing was handed in.
-    `digest` is of what was handed in, `grader` of the grader that judged it.
+    `digest` is of what was handed in, `grader` of the grader that judged it. `reason` says in a word or two
+    why it failed, where no misconception was named.
     """
 
     student: str
@@ -38,6 +39,7 @@ class Result:
     score: float = 0.0
     seconds: float = 0.0
     document: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
 
     @property
     def checks(self) -> Sequence[Mapping[str, Any]]:
@@ -60,6 +62,9 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(path, timeout=10.0)
         self._database.executescript(_SCHEMA)
+        columns = self._database.execute("PRAGMA table_info(results)").fetchall()
+        if "reason" not in [column[1] for column in columns]:  # written before there was one
+            self._database.execute("ALTER TABLE results ADD COLUMN reason TEXT NOT NULL DEFAULT ''")
 
     def close(self) -> None:
         """Close the file."""
@@ -82,12 +87,15 @@ class Store:
         rows = [
             (
                 it.student, it.exercise, it.file, it.digest, it.grader, it.status, it.score, it.seconds,
-                json.dumps(it.document, ensure_ascii=False),
+                json.dumps(it.document, ensure_ascii=False), it.reason,
             )
             for it in results
         ]  # fmt: skip
         with self._database:
-            self._database.executemany("INSERT OR REPLACE INTO results VALUES (?,?,?,?,?,?,?,?,?)", rows)
+            marks = ",".join("?" * len(_COLUMNS.split(",")))
+            self._database.executemany(
+                f"INSERT OR REPLACE INTO results ({_COLUMNS}) VALUES ({marks})", rows
+            )
 
     def known(self) -> dict[tuple[str, str], tuple[str, str, str]]:
         """Return digest, grader and status of what is there, by student and exercise."""
@@ -102,8 +110,20 @@ class Store:
         with self._database:
             self._database.executemany("DELETE FROM results WHERE student = ? AND exercise = ?", keys)
 
+    def students(self) -> list[str]:
+        """Return everybody of whom something is known, by name, as people sort: case apart."""
+        rows = self._database.execute("SELECT DISTINCT student FROM results")
+        return sorted((name for (name,) in rows), key=by_name)
+
     def results(self) -> Iterator[Result]:
         """Yield all results by student and exercise, one at a time: a course may have ten thousand."""
-        for row in self._database.execute(f"SELECT {_COLUMNS} FROM results ORDER BY student, exercise"):
-            known = dict(zip(_COLUMNS.split(", "), row, strict=True))
-            yield Result(**{**known, "document": json.loads(known["document"])})
+        query = f"SELECT {_COLUMNS} FROM results WHERE student = ? ORDER BY exercise"
+        for student in self.students():
+            for row in self._database.execute(query, [student]):
+                known = dict(zip(_COLUMNS.split(", "), row, strict=True))
+                yield Result(**{**known, "document": json.loads(known["document"])})
+
+
+def by_name(name: str) -> tuple[str, str]:
+    """Return what to sort a name by: capitals do not come first."""
+    return name.casefold(), name

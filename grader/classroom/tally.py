@@ -7,20 +7,22 @@ import statistics
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import NamedTuple
 
 from grader.classroom import feedback as told
-from grader.classroom.feedback import Feedback
-from grader.classroom.store import MISSING, Result
+from grader.classroom.store import MISSING, Result, by_name
 
 _LINES, _CHARACTERS = 30, 2500  # of an example
+_REASONS = 30  # of an exercise: what an exception is called is up to who raises it
+_OTHER = "something else"
+_OFTEN = 5  # misconceptions in the summary
 
 
 class Example(NamedTuple):
-    """A check that somebody failed, and what the grader said; "" where inputs may not be shown."""
+    """A check that somebody failed, and what the grader said."""
 
     check: str
     message: str
@@ -28,9 +30,10 @@ class Example(NamedTuple):
 
 @dataclass
 class Mistake:
-    """A misconception in one exercise. No `id`: mistakes that nothing known explains."""
+    """A misconception in one exercise; or, without an `id`, what else was the reason of failures."""
 
     id: str
+    reason: str
     explanation: str
     example: Example
     count: int = 0
@@ -75,8 +78,18 @@ class ExerciseTally:
 
     @property
     def ranked(self) -> Sequence[Mistake]:
-        """The mistakes, most frequent first, unexplained ones last."""
-        return sorted(self.mistakes.values(), key=lambda it: (not it.id, -it.count, it.id))
+        """The mistakes, most frequent first, those without a name last."""
+        return sorted(self.mistakes.values(), key=lambda it: (not it.id, -it.count, it.id, it.reason))
+
+    @property
+    def named(self) -> int:
+        """How many misconceptions were named."""
+        return sum(bool(it.id) for it in self.mistakes.values())
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody began it: then it is held against nobody, unless it was asked for."""
+        return set(self.statuses) == {"not_started"}
 
 
 @dataclass(slots=True)
@@ -86,7 +99,9 @@ class StudentTally:
     name: str
     statuses: Counter[str] = field(default_factory=Counter)
     score: float = 0.0
-    mistakes: Counter[str] = field(default_factory=Counter)
+    mistakes: Counter[str] = field(default_factory=Counter)  # and reasons, where none is named
+    untouched: list[str] = field(default_factory=list)  # exercises that were handed in as they were
+    excused: int = 0  # of these, how many nobody began
 
     @property
     def count(self) -> int:
@@ -95,8 +110,11 @@ class StudentTally:
 
     @property
     def mean(self) -> float:
-        """The mean score; what was not handed in counts as 0, what the grader failed on not at all."""
-        judged = self.count - self.statuses["error"]
+        """The mean score; what was not handed in counts as 0.
+
+        What the grader failed on does not count, nor does what nobody began.
+        """
+        judged = self.count - self.statuses["error"] - self.excused
         return self.score / judged if judged else 0.0
 
 
@@ -114,23 +132,42 @@ class Shared:
         return self.exercises.total()
 
 
+class Summary(NamedTuple):
+    """A class in numbers.
+
+    `submissions` were handed in; on `errors` of them the grader failed; `misconceptions` are the most
+    frequent, with the number of submissions.
+    """
+
+    students: int
+    submissions: int
+    passed: int
+    failed: int
+    not_started: int
+    missing: int
+    errors: int
+    misconceptions: Sequence[tuple[str, int]]
+
+
 class Tally:
     """A class, added up from results that come by student."""
 
-    def __init__(self, feedback: Feedback) -> None:
-        self._feedback = feedback
+    def __init__(self, results: Iterable[Result]) -> None:
         self.exercises: dict[str, ExerciseTally] = {}
         self.students: dict[str, StudentTally] = {}
         self.shared: dict[str, Shared] = {}
         self.faults: list[tuple[str, str, str]] = []  # student, exercise, the last line of the reason
+        for result in results:
+            self._add(result)
+        for student in self.students.values():
+            student.excused = sum(self.exercises[name].idle for name in student.untouched)
 
     @property
     def statuses(self) -> Counter[str]:
         """How many results of each status there are."""
         return sum((it.statuses for it in self.exercises.values()), Counter())
 
-    def add(self, result: Result) -> None:
-        """Count a result."""
+    def _add(self, result: Result) -> None:
         exercise = self.exercises.get(result.exercise)
         if exercise is None:
             exercise = ExerciseTally(result.exercise, told.title(result.exercise))
@@ -142,6 +179,8 @@ class Tally:
         if status == MISSING:
             exercise.absent.append(student.name)
             return
+        if status == "not_started":
+            student.untouched.append(exercise.name)
         if result.seconds:
             exercise.times.append(result.seconds)
         if status == "error":
@@ -158,27 +197,52 @@ class Tally:
             shared.students += id not in student.mistakes
             shared.exercises[exercise.name] += 1
             student.mistakes[id] += 1
-        for id in told.named(result) or [""]:
             mistake = exercise.mistakes.get(id)
             if mistake is None:
                 text = told.explanation(exercise.name, id)
-                mistake = exercise.mistakes[id] = Mistake(id, text, self._example(result, id))
+                mistake = exercise.mistakes[id] = Mistake(id, "", text, self._example(result, id))
             mistake.count += 1
+        if not told.named(result):
+            self._add_reason(result, exercise, student)
+
+    def _add_reason(self, result: Result, exercise: ExerciseTally, student: StudentTally) -> None:
+        reason = told.reason(result)
+        if reason not in exercise.mistakes and len(exercise.mistakes) >= _REASONS + exercise.named:
+            reason = _OTHER
+        reason = sys.intern(reason)
+        student.mistakes[reason] += 1
+        mistake = exercise.mistakes.get(reason)
+        if mistake is None:
+            mistake = exercise.mistakes[reason] = Mistake("", reason, "", self._example(result, ""))
+        mistake.count += 1
 
     def _example(self, result: Result, id: str) -> Example:
         failing = (check for check in result.checks if check["status"] != "passed")
         check = next((it for it in failing if (it["misconception"] or "") == id), None)
         if check is None:
             return Example("", "")
-        if self._feedback != "full":
-            return Example(check["name"], "")
         explained = told.explanation(result.exercise, id)  # stands above the example
         message = check["message"].removeprefix(explained)
         return Example(check["name"], _anonymous(message.strip(), result))
 
     def _reason(self, result: Result) -> str:
         lines = [line for check in result.checks for line in check["message"].splitlines() if line.strip()]
-        return lines[-1].strip()[:300] if lines and self._feedback == "full" else ""
+        return lines[-1].strip()[:300] if lines else ""
+
+    def summary(self) -> Summary:
+        """Return the class in numbers."""
+        statuses = self.statuses
+        often = sorted(self.shared.values(), key=lambda it: (-it.submissions, it.id))[:_OFTEN]
+        return Summary(
+            len(self.students),
+            statuses.total() - statuses[MISSING],
+            statuses["passed"],
+            statuses["failed"],
+            statuses["not_started"],
+            statuses[MISSING],
+            statuses["error"],
+            [(it.id, it.submissions) for it in often],
+        )
 
     def ranked(self) -> list[Shared]:
         """Return the misconceptions, those of most students first."""
@@ -187,7 +251,9 @@ class Tally:
     def struggling(self, count: int) -> list[StudentTally]:
         """Return the students with most failures, the lowest scores first among equals."""
         failed = (it for it in self.students.values() if it.statuses["failed"])
-        return heapq.nsmallest(count, failed, key=lambda it: (-it.statuses["failed"], it.mean, it.name))
+        return heapq.nsmallest(
+            count, failed, key=lambda it: (-it.statuses["failed"], it.mean, by_name(it.name))
+        )
 
     def nothing(self) -> list[str]:
         """Return who has handed in nothing at all."""
