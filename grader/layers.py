@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _DIRECTIONS = 2
 _STEP = 1e-5
-# Hundreds of times what any exercise needs: the oracle computes with all of them, many times.
-_MAX_NUMBERS = 200_000
+# Times what any exercise needs: the oracle computes with all of them, and weights may broadcast against others.
+_MAX_NUMBERS = 10_000
 
 
 class Weight(msgspec.Struct, frozen=True):

@@ -11,7 +11,10 @@ import numpy as np
 
 def scaled_dot_product_attention(query, key, value, mask=None):
     shape = (*query.shape[:-1], value.shape[-1])
-    weights = np.memmap("weights.bin", query.dtype, "w+", shape=(*query.shape[:-1], key.shape[-2]))
-    context = np.memmap("context.bin", query.dtype, "w+", shape=shape)
+    for name in ("weights.bin", "context.bin"):
+        with open(name, "wb") as file:
+            file.write(bytes(8 * 4096))
+    weights = np.memmap("weights.bin", query.dtype, "c", shape=(*query.shape[:-1], key.shape[-2]))
+    context = np.memmap("context.bin", query.dtype, "c", shape=shape)
     os.truncate("context.bin", 0)
     return context, weights
