@@ -18,7 +18,8 @@ _DEPTH = 4  # folders below a student's that are looked into
 _WRAPPERS = 5  # folders and zip files around a class
 _NESTED = 2  # zip files in each other
 _STUDENT_TOTAL = 4 * STUDENT_BYTES
-# Beside pyvenv.cfg these are an environment; beside our package these are not the learner's.
+_CONFIGURATION = "pyvenv.cfg"
+# Beside that these are an environment; beside our package these are not the learner's.
 _ENVIRONMENT = frozenset(["lib", "lib64", "bin", "scripts", "include", "share"])
 _OURS = frozenset(["grader", "solutions", "tests", "benchmarks"])
 _WORK = re.compile(
@@ -32,10 +33,21 @@ def entries_of(folder: Path, *, is_students: bool = False) -> list[os.DirEntry[s
     """List what is not to be ignored in a folder. Raises OSError."""
     found = sorted(os.scandir(folder), key=lambda entry: entry.name)
     kept = [entry for entry in found if not is_ignored(entry.name, is_students=is_students)]
-    names = {entry.name for entry in found}
-    barred = set(_OURS) if (folder / "grader" / "__init__.py").is_file() else set()
-    barred |= {name for name in names if name.lower() in _ENVIRONMENT} if "pyvenv.cfg" in names else set()
-    return [entry for entry in kept if entry.name not in barred or not _is_folder(entry)]
+    barred = set(_OURS) if _is_ours(folder) else set()
+    if any(entry.name == _CONFIGURATION for entry in found):
+        barred |= {_CONFIGURATION, *(entry.name for entry in found if entry.name.lower() in _ENVIRONMENT)}
+    return [
+        entry for entry in kept if entry.name not in barred and not (is_students and _is_environment(entry))
+    ]
+
+
+def _is_ours(folder: Path) -> bool:
+    return (folder / "grader" / "__init__.py").is_file()
+
+
+def _is_environment(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder among the students' is an environment, not one's work that has one in it."""
+    return is_ignored(entry.name) and (Path(entry.path) / _CONFIGURATION).is_file()
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -121,7 +133,7 @@ def class_folder(given: Path, scratch: Path, roster: Collection[str], left_out: 
                 return root
         else:
             return root
-        if holds_students(folder):
+        if holds_students(folder, roster):
             return folder
     return root
 
@@ -133,14 +145,14 @@ def _names_student(entry: os.DirEntry[str], roster: Collection[str]) -> bool:
     return platforms.canonical(stem) in roster or platforms.is_platforms(name, is_folder=is_folder)
 
 
-def holds_students(folder: Path) -> bool:
-    """Whether entries look like students': a platform's name, or two and no answer beside them."""
-    if (folder / "grader" / "__init__.py").is_file():
+def holds_students(folder: Path, roster: Collection[str]) -> bool:
+    """Whether entries look like students': one of a known name, or two and no answer beside them."""
+    if _is_ours(folder):
         return False
     students = set()
-    for entry in entries_of(folder, is_students=True):
+    for entry in entries_of(folder):
         name = readable(entry.name)
-        if platforms.is_platforms(name, is_folder=_is_folder(entry)):
+        if _names_student(entry, roster):
             return True
         if _is_folder(entry):
             if not _WORK.fullmatch(name) and platforms.exercise_number(name) is None:

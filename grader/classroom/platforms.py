@@ -153,10 +153,9 @@ def usernames(names: Iterable[str]) -> dict[str, str]:
     rests: dict[str, set[str]] = {}
     for head, username in found.items():
         rests.setdefault(username, set()).add(head.partition("_")[2] or head)
-    return {
-        head: username if len(rests[username]) == 1 else head.partition("_")[2] or head
-        for head, username in found.items()
-    }
+    if any(len(several) > 1 for several in rests.values()):
+        return {head: head.partition("_")[2] or head for head in heads}
+    return found
 
 
 def student_names(owners: Iterable[Owner]) -> dict[Owner, str]:

@@ -27,7 +27,7 @@ _ODD = frozenset([errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG]
 # What tools and desktops put beside the answers; the first part of a class's paths may be a student's name.
 _TOOLS = frozenset(["__MACOSX", "__pycache__", "node_modules", "site-packages"])
 _BELOW = frozenset(["venv", "env"])
-_DESKTOP = frozenset(["desktop.ini", "thumbs.db", "pyvenv.cfg"])
+_DESKTOP = frozenset(["desktop.ini", "thumbs.db"])
 
 
 class UnpackError(Exception):
@@ -78,6 +78,8 @@ def unpack(archive: Path, target: Path, *, whole_class: bool, most_bytes: int = 
         most_members, most_bytes = 100_000, 4096 * _MEBIBYTE
     if archive.is_symlink():
         raise UnpackError("a link, which is not followed")
+    if not archive.is_file():  # a pipe would keep us waiting
+        raise UnpackError("no plain file")
     try:
         target.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(archive) as opened:
