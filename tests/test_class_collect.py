@@ -434,3 +434,11 @@ def test_a_class_without_submissions_is_told(handed_in: Path, run_cli) -> None:
     assert "3 students, but no submissions. Expected" in done.stderr
     assert "Left aside: Ann: Ann/answer.docx: neither" in done.stderr
     assert "2 names, from 'Name'" in done.stderr
+
+
+def test_lessons_without_exercises_are_not_told(handed_in: Path) -> None:
+    put(
+        handed_in, "Ann/notebooks/00_start_here.ipynb", "Ann/01_softmax_attention.ipynb", text=notebook("1")
+    )
+    put(handed_in, "Bob/exercise_01.py")
+    assert list(whys(found(handed_in))) == ["Ann/01_softmax_attention.ipynb"]

@@ -171,7 +171,7 @@ class _Collector:
         self._readers.add(student)
         problem = _problem(path)
         numbers, why = self._exercises(path, own_name, problem)
-        if not numbers:
+        if not numbers and not _asks_nothing(own_name):
             self._aside(student, shown, why)
         for number in numbers:
             if number not in self.known:
@@ -216,6 +216,15 @@ class _Collector:
                 self._aside(student, file, _OTHER_KIND)
             if len(told) > _TOLD:
                 self._aside(student, f"{len(told) - _TOLD} more files", _OTHER_KIND)
+
+
+def _asks_nothing(own_name: str) -> bool:
+    """Whether a notebook is a lesson of ours without exercises, which every edition holds."""
+    lesson = registry.project_root() / "notebooks" / own_name
+    try:
+        return lesson.suffix == ".ipynb" and not sources.marked_exercises(lesson)
+    except (sources.SubmissionError, OSError):
+        return False
 
 
 def _may_answer(own_name: str) -> bool:
