@@ -442,3 +442,12 @@ def test_lessons_without_exercises_are_not_told(handed_in: Path) -> None:
     )
     put(handed_in, "Bob/exercise_01.py")
     assert list(whys(found(handed_in))) == ["Ann/01_softmax_attention.ipynb"]
+
+
+def test_what_a_lone_zip_lacks_is_told_once(handed_in: Path) -> None:
+    with zipfile.ZipFile(handed_in / "Ann.zip", "w") as archive:
+        archive.writestr("../exercise_02.py", CODE)
+        archive.writestr("exercise_01.py", CODE)
+    class_ = found(handed_in)
+    assert pairs(class_) == {("Ann", 1)}
+    assert [one.student for one in class_.aside] == ["Ann"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from grader.classroom import platforms
 from grader.classroom.platforms import readable
-from grader.classroom.unpack import STUDENT_BYTES, UnpackError, is_ignored, unpack
+from grader.classroom.unpack import CLASS_BYTES, STUDENT_BYTES, UnpackError, is_ignored, unpack
 
 ANSWERS = (".py", ".ipynb")
 LeftOut = Callable[[str, str], None]  # takes a file and why it is not read
@@ -95,7 +95,7 @@ class Walker:
             return
         target = self._scratch / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
         try:
-            done = unpack(path, target, whole_class=False, most_bytes=min(STUDENT_BYTES, self._left))
+            done = unpack(path, target, whole_class=False, most_bytes=self._left)
         except UnpackError as error:
             self._left_out(name, str(error))
             return
@@ -111,31 +111,39 @@ def class_folder(given: Path, scratch: Path, roster: Collection[str], left_out: 
     A wrapper holds nothing else, has no student's name, and somewhere within are two students or more: a
     student's own folders are no students. Raises UnpackError and OSError.
     """
+    root, left, odd = given, CLASS_BYTES, list[tuple[str, str]]()
+    if given.is_file():
+        root, size, odd = unpack(given, scratch / "class", whole_class=True)
+        left -= size
+    folder, within = _unwrapped(root, scratch, roster, left)
+    for member, why in [*odd, *within]:
+        left_out(readable(member), why)
+    return folder
 
-    def open_zip(archive: Path, target: Path) -> Path:
-        done = unpack(archive, target, whole_class=True)
-        for member, why in done.left_out:
-            left_out(readable(member), why)
-        return done.folder
 
-    root = folder = open_zip(given, scratch / "class") if given.is_file() else given
+def _unwrapped(
+    root: Path, scratch: Path, roster: Collection[str], left: int
+) -> tuple[Path, list[tuple[str, str]]]:
+    """What a folder wraps, or itself; and what was left out of the zip files on the way."""
+    folder, odd = root, list[tuple[str, str]]()
     for number in range(_WRAPPERS):
         entries = entries_of(folder, is_students=True)
         if len(entries) != 1 or _names_student(entries[0], roster):
-            return root
+            break
         inner = Path(entries[0].path)
         if _is_folder(entries[0]):
             folder = inner
         elif inner.suffix.lower() == ".zip":
             try:
-                folder = open_zip(inner, scratch / f"class-{number}")
+                done = unpack(inner, scratch / f"class-{number}", whole_class=True, most_bytes=left)
             except UnpackError:
-                return root
+                break
+            folder, left, odd = done.folder, left - done.size, odd + done.left_out
         else:
-            return root
+            break
         if holds_students(folder, roster):
-            return folder
-    return root
+            return folder, odd
+    return root, []
 
 
 def _names_student(entry: os.DirEntry[str], roster: Collection[str]) -> bool:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 _MEBIBYTE = 1024 * 1024
 STUDENT_BYTES = 64 * _MEBIBYTE
+CLASS_BYTES = 4096 * _MEBIBYTE
 WANTED = (".py", ".ipynb", ".zip")
 _CHUNK = 1 << 20
 _UTF_8 = 0x800  # the flag of a member whose name is UTF-8
@@ -59,7 +60,7 @@ def is_ignored(name: str, *, is_students: bool = False) -> bool:
     return not is_students and name in _BELOW
 
 
-def unpack(archive: Path, target: Path, *, whole_class: bool, most_bytes: int = STUDENT_BYTES) -> Unpacked:
+def unpack(archive: Path, target: Path, *, whole_class: bool, most_bytes: int | None = None) -> Unpacked:
     """Unpack the Python files, notebooks and inner zip files of an archive.
 
     Of other files only the names are kept, so that somebody can be told that they are not read.
@@ -68,14 +69,13 @@ def unpack(archive: Path, target: Path, *, whole_class: bool, most_bytes: int = 
         archive: The zip file.
         target: A folder that is made for it.
         whole_class: Whether it holds many students' work, which may be larger.
-        most_bytes: What one student's may unpack to.
+        most_bytes: What it may unpack to, if less than is usual.
 
     Raises:
         UnpackError: It is no zip file, too large, or damaged.
     """
-    most_members = 2000
-    if whole_class:
-        most_members, most_bytes = 100_000, 4096 * _MEBIBYTE
+    most_members, usual = (100_000, CLASS_BYTES) if whole_class else (2000, STUDENT_BYTES)
+    most_bytes = usual if most_bytes is None else min(most_bytes, usual)
     if archive.is_symlink():
         raise UnpackError("a link, which is not followed")
     if not archive.is_file():  # a pipe would keep us waiting
