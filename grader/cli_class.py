@@ -99,6 +99,7 @@ def _collected(given: Path, scratch: Path, only: Sequence[int], roster: Path | N
     from grader import registry
     from grader.classroom.collect import collect
     from grader.classroom.unpack import UnpackError
+    from grader.plain import plain
 
     names = _roster(roster) if roster is not None else []
     try:
@@ -109,7 +110,8 @@ def _collected(given: Path, scratch: Path, only: Sequence[int], roster: Path | N
         fail(f"{given} cannot be read: {error.strerror or error}")
     for one in found.aside:
         whose = f"{one.student}: " if one.student else ""
-        click.echo(f"Left aside: {whose}{one.file}: {one.why}", err=True)
+        told = plain(f"{whose}{one.file}: {one.why}").replace("\n", " ")
+        click.echo(f"Left aside: {told}", err=True)
     if not found.submissions:
         there = f"{len(found.students)} students, but " if found.students else ""
         fail(f"{given}: {there}no submissions. Expected {given}/<student>/exercise_NN.py or .ipynb")

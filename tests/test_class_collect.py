@@ -424,7 +424,7 @@ def test_a_file_without_a_number_counts_for_the_only_exercise(handed_in: Path) -
 
 
 def test_a_class_without_submissions_is_told(handed_in: Path, run_cli) -> None:
-    put(handed_in, "Ann/answer.docx", "Bob/answer.pdf")
+    put(handed_in, "Ann/answer.docx", "Bob/answer.pdf", "Bob/\x1b[31mred\n.pdf")
     (handed_in.parent / "roster.csv").write_text("Name\nAnn\nZoe\n")
     done = run_cli(
         "class", str(handed_in), "--out", str(handed_in.parent / "report"),
@@ -433,6 +433,8 @@ def test_a_class_without_submissions_is_told(handed_in: Path, run_cli) -> None:
     assert done.returncode == 2
     assert "3 students, but no submissions. Expected" in done.stderr
     assert "Left aside: Ann: Ann/answer.docx: neither" in done.stderr
+    assert "Left aside: Bob: Bob/red .pdf: neither" in done.stderr
+    assert "\x1b" not in done.stderr
     assert "2 names, from 'Name'" in done.stderr
 
 
