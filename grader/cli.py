@@ -80,7 +80,7 @@ def _submission_path(exercise_name: str, file: str | None, solution: bool) -> Pa
     elif solution:
         path = registry.solution_file(exercise_name)
     if path.is_file():
-        if path.suffix not in (".py", ".ipynb"):
+        if path.suffix.lower() not in (".py", ".ipynb"):
             fail(f"{path}: expected a .py or .ipynb file")
         return path
     if path.exists():

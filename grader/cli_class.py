@@ -32,7 +32,7 @@ _ASIDE = 10  # lines in the terminal
 @click.option(
     "--roster",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="All students, one a line.",
+    help="All students: a name a line, or CSV with a header.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="For all inputs; else drawn once for the class.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Judging processes; else one for each core.")
@@ -133,10 +133,7 @@ def _collected(
     from grader.classroom.collect import collect
     from grader.classroom.unpack import UnpackError
 
-    names: list[str] = []
-    if roster is not None:
-        lines = roster.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-        names = [line.strip() for line in lines if line.strip()]
+    names = _roster(roster) if roster is not None else []
     try:
         found = collect(given, scratch, registry.numbers(), only, names)
     except UnpackError as error:
@@ -144,8 +141,9 @@ def _collected(
     except OSError as error:
         fail(f"{given} cannot be read: {error.strerror or error}")
     _tell_aside(found)
-    if not found.students:
-        fail(f"{given}: no submissions. Expected {given}/<student>/exercise_NN.py or .ipynb")
+    if not found.submissions:
+        there = f"{len(found.students)} students, but " if found.students else ""
+        fail(f"{given}: {there}no submissions. Expected {given}/<student>/exercise_NN.py or .ipynb")
     return found, names
 
 
@@ -159,6 +157,21 @@ def _tell_aside(found: Class) -> None:
     if len(found.aside) > _ASIDE:
         where = ", in report.html" if found.students else ""
         click.echo(f"… and {len(found.aside) - _ASIDE} more{where}", err=True)
+
+
+def _roster(path: Path) -> list[str]:
+    from grader.classroom.roster import RosterError, read_roster
+
+    try:
+        roster = read_roster(path)
+    except RosterError as error:
+        fail(f"--roster {path}: {error}")
+    except OSError as error:
+        fail(f"--roster {path} cannot be read: {error.strerror or error}")
+    if roster.columns:
+        taken = " and ".join(repr(column) for column in roster.columns)
+        click.echo(f"Roster: {len(roster.names)} names, from {taken} of {path}.", err=True)
+    return roster.names
 
 
 def _seed(store: Store, given: int | None) -> int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _DIRECTIONS = 2
 _STEP = 1e-5
-# Times what any exercise needs: the oracle computes with all of them, and weights may broadcast against others.
+# Twice what any exercise needs: an oracle computes with all, and one may broadcast against another.
 _MAX_NUMBERS = 10_000
 
 

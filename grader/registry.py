@@ -44,15 +44,21 @@ def numbers() -> tuple[int, ...]:
     return tuple(sorted(int(match[1]) for match in found if match))
 
 
+def number_in(text: str) -> int | None:
+    """Return the number for "exercise_03", "03" or "3", also where there is no such exercise."""
+    match = re.fullmatch(r"(?:exercise_?)?(\d{1,3})(?:\.py)?", text.strip().lower())
+    return int(match[1]) if match else None
+
+
 def parse_name(text: str) -> int:
     """Return the number for "exercise_03", "03" or "3". Raises UnknownExerciseError."""
-    match = re.fullmatch(r"(?:exercise_?)?(\d{1,3})(?:\.py)?", text.strip().lower())
-    if match and int(match[1]) in numbers():
-        return int(match[1])
+    number = number_in(text)
+    if number in numbers():
+        return number
     names = [f"exercise_{number:02d}" for number in numbers()]
     near = difflib.get_close_matches(text.lower(), names, n=3, cutoff=0.6)
-    if match:
-        near = sorted(names, key=lambda name: abs(int(name[-2:]) - int(match[1])))[:3]
+    if number is not None:
+        near = sorted(names, key=lambda name: abs(int(name[-2:]) - number))[:3]
     listed = ", ".join(near or names)
     hint = "Nearest" if near else "There are"
     raise UnknownExerciseError(

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader import registry
 from grader.forbidden import Use, bound_names, find_uses, parts_of
 from grader.stubs import stub_from_solution
 
@@ -25,6 +26,7 @@ MAX_SOURCE = 256 * 1024  # far above any answer; analysing text costs many times
 MAX_NOTEBOOK = 4 * MAX_SOURCE
 MAX_CELLS = 2000
 MAGIC = "%%exercise"
+_MOST_WORDS = 10  # of a cell's first line
 # Others take quadratic time to decode, and no editor writes them.
 _ENCODINGS = frozenset(
     ["utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "gbk", "gb2312", "gb18030", "big5"]
@@ -147,7 +149,7 @@ def _read(path: Path, name: str, implements: Sequence[str]) -> Source:
         expected = f"Expected it to define {_names(implements)}."
         raise SubmissionError(f"{_label(path)} is empty. {expected}", "empty file")
     text = _decode(path, data)
-    if path.suffix == ".ipynb":
+    if path.suffix.lower() == ".ipynb":
         parts = _notebook_parts(path, text, name, implements)
     else:
         parts = [parse(_label(path), text)]
@@ -194,14 +196,32 @@ def _cells(path: Path, text: str) -> list[tuple[int, str]]:
         ) from None
 
 
+def marked_exercises(path: Path) -> list[int]:
+    """Return which exercises a notebook's cells answer. Raises SubmissionError, and OSError."""
+    data = _bytes(path)
+    if len(data) > MAX_BYTES:
+        raise SubmissionError(f"{_label(path)} is larger than {MAX_BYTES // 1024**2} MiB.")
+    numbers = (_marked(source) for _, source in _cells(path, _decode(path, data)))
+    return sorted({number for number in numbers if number is not None})
+
+
+def _marked(cell: str) -> int | None:
+    """Which exercise a cell answers, read as the notebook's magic does; a try answers none."""
+    words = cell.lstrip().partition("\n")[0].split(maxsplit=_MOST_WORDS)
+    if words[:1] != [MAGIC] or "--try" in words:
+        return None
+    return registry.number_in(" ".join(words[1:]))
+
+
 def _notebook_parts(path: Path, text: str, name: str, implements: Sequence[str]) -> list[Part]:
     cells = _cells(path, text)
     if sum(len(source) for _, source in cells) > MAX_NOTEBOOK or len(cells) > MAX_CELLS:
         raise SubmissionError(f"{_label(path)} holds more code than any answer needs.")
     marked = []
+    exercise = registry.number_in(name)
     for number, source in cells:
-        first, _, rest = source.lstrip().partition("\n")
-        if first.split()[:2] == [MAGIC, name] and "--try" not in first.split():
+        if exercise is not None and _marked(source) == exercise:
+            rest = source.lstrip().partition("\n")[2]
             # A blank line in the magic's place keeps line numbers as in the cell.
             marked.append(parse(f"{_label(path)} cell {number}", python_of("\n" + rest)))
     if marked:

@@ -6,27 +6,22 @@ Nothing is followed that leads elsewhere (links), nothing is unpacked beyond bou
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import re
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from grader.classroom.unpack import UnpackError, unpack
-from grader.sources import MAGIC, MAX_BYTES
+from grader import desk, registry, sources
+from grader.classroom import platforms
+from grader.classroom.folders import ANSWERS, Walker, class_folder, entries_of
+from grader.classroom.platforms import Told, canonical, readable
+from grader.sources import MAX_BYTES
 
-_SUFFIXES = (".py", ".ipynb")
-_EXERCISE = re.compile(r"(?:exercise|ex)[ _-]*(\d{1,2})(?!\d)", re.IGNORECASE)
-_DEPTH = 4  # folders below a student's that are looked into
-# What platforms add to a student's folder (Moodle), or put before a file's name (Canvas, Blackboard).
-_MOODLE = re.compile(r"^(?P<student>.+?)_(?P<id>\d+)_assignsubmission_\w*$")
-_CANVAS = re.compile(r"^(?P<student>[^_]+)_(?:LATE_)?(?P<id>\d+)_\d+_(?P<file>.+)$")
-_BLACKBOARD = re.compile(r"^.+?_(?P<student>[^_]+)_attempt_(?P<when>[\d-]+)_(?P<file>.+)$")
-_PLAIN = re.compile(r"^(?P<student>.+?)[ _-]+(?P<file>(?:exercise|ex)[ _-]*\d{1,2}.*)$", re.IGNORECASE)
-_IGNORED = frozenset(["__MACOSX", "__pycache__", "node_modules"])
+_ARCHIVES = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+_TOLD = 20  # a student's files of other kinds that are told one by one
+_OTHER_KIND = "neither .py nor .ipynb nor .zip"
 
 
 @dataclass(frozen=True)
@@ -72,11 +67,6 @@ class Class:
     aside: list[Aside] = field(default_factory=list)
 
 
-def readable(name: str) -> str:
-    """Return a file's name as text that can be stored and shown, whatever its bytes."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
 def collect(
     given: Path,
     scratch: Path,
@@ -95,136 +85,152 @@ def collect(
 
     Raises:
         UnpackError: The zip file is none, or is a bomb.
+        OSError: The folder cannot be read.
     """
-    root = unpack(given, scratch / "class", whole_class=True) if given.is_file() else given
-    found = Class(students=set(roster))
-    candidates: dict[tuple[str, int], list[tuple[tuple[object, ...], Submission]]] = {}
-    for student, order, path in _files(root, scratch, found):
-        shown = readable(str(_relative(path, root, scratch)))
-        numbers = _exercises(path)
-        if not numbers:
-            why = "no exercise's number in its name, and no %%exercise cell"
-            found.aside.append(Aside(student, shown, why))
-        for number in numbers:
-            if number not in known:
-                found.aside.append(Aside(student, shown, f"there is no exercise {number}"))
-            elif not only or number in only:
-                made = Submission(student, number, path, shown, _problem(path))
-                candidates.setdefault((student, number), []).append((order, made))
-    for several in candidates.values():
-        several.sort(key=lambda one: one[0])
-        found.submissions.append(several[-1][1])
-        newest = several[-1][1].file
-        found.aside += [Aside(older.student, older.file, f"{newest} is newer") for _, older in several[:-1]]
+    names = {canonical(name) for name in roster}
+    found = Class()
+    root = class_folder(given, scratch, names, lambda file, why: found.aside.append(Aside("", file, why)))
+    collector = _Collector(root, scratch, set(known), set(only), found)
+    collector.look(names)
+    for several in collector.candidates.values():
+        _choose(several, found)
     found.submissions.sort(key=lambda one: (one.exercise, one.student))
     return found
 
 
-def _relative(path: Path, root: Path, scratch: Path) -> Path:
-    """A file's place in the class, or in the zip file it came in."""
-    if path.is_relative_to(root):
-        return path.relative_to(root)
-    return Path(*path.relative_to(scratch).parts[1:])
+class _Candidate(NamedTuple):
+    """A submission, and what the newer of two has more of."""
+
+    order: tuple[str, int, float]
+    submission: Submission
 
 
-def _files(root: Path, scratch: Path, found: Class) -> Iterator[tuple[str, tuple[object, ...], Path]]:
-    """Yield (student, what newer files have more of, path)."""
-    entries = sorted(os.scandir(root), key=lambda entry: entry.name)
-    folders = [
-        entry for entry in entries if entry.is_dir(follow_symlinks=False) and not _ignored(entry.name)
-    ]
-    names = _student_names([entry.name for entry in folders])
-    for entry in folders:
-        student = names[entry.name]
-        found.students.add(student)
-        for path in _walk(Path(entry.path), student, scratch, found):
-            yield student, (_modified(path),), path
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False) or _ignored(entry.name):
-            continue
-        if entry.is_symlink() and Path(entry.path).is_dir():
-            why = "a link to a folder; links are not followed"
-            found.aside.append(Aside("", readable(entry.name), why))
-            continue
-        if not entry.name.lower().endswith((*_SUFFIXES, ".zip")):
-            found.aside.append(Aside("", readable(entry.name), "neither .py nor .ipynb nor .zip"))
-            continue
-        student, order = _flat(readable(entry.name))
-        if not student:
-            why = "whose it is cannot be told from its name"
-            found.aside.append(Aside("", readable(entry.name), why))
-            continue
-        found.students.add(student)
-        for path in _opened(Path(entry.path), student, scratch, found):
-            yield student, (*order, _modified(path)), path
+class _Collector:
+    """Goes through a class's folder and notes which file answers which exercise."""
+
+    def __init__(self, root: Path, scratch: Path, known: set[int], only: set[int], found: Class) -> None:
+        self.root = root
+        self.scratch = scratch
+        self.known = known
+        self.only = only
+        self.found = found
+        self.candidates: dict[tuple[str, int], list[_Candidate]] = {}
+        self._others: dict[str, list[tuple[str, str]]] = {}  # what is of no kind that we read, by student
+        self._readers: set[str] = set()  # students with something that we read
+        self._walkers: dict[str, Walker] = {}
+
+    def look(self, roster: set[str]) -> None:
+        """Look at everything."""
+        told = self._owners()
+        names = platforms.student_names(one.owner for _, one in told)
+        # Of several students with one name, the roster means those that are here.
+        shared = {canonical(owner.name) for owner, name in names.items() if name != canonical(owner.name)}
+        self.found.students = {*names.values(), *(roster - shared)}
+        for path, one in told:
+            student = names[one.owner]
+            if one.id:
+                self.found.ids[student] = one.id
+            for file in self._walker(student).files(path):
+                self._add(student, file, one.file if file == path else file.name, one)
+        self._tell_others()
+
+    def _owners(self) -> list[tuple[Path, Told]]:
+        """Whose each entry of the class's folder is; those that are nobody's are left aside."""
+        entries = entries_of(self.root, is_students=True)
+        usernames = platforms.usernames(readable(entry.name) for entry in entries)
+        told = []
+        for entry in entries:
+            path, name = Path(entry.path), readable(entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                told.append((path, platforms.of_folder(entry.name)))
+            elif path.is_symlink() and path.is_dir():
+                self._aside("", name, "a link to a folder; links are not followed")
+            elif one := platforms.of_file(name, usernames):
+                told.append((path, one))
+            elif name.lower().endswith(ANSWERS):
+                self._aside("", name, "whose it is cannot be told from its name")
+            else:
+                self._aside("", name, _OTHER_KIND)
+        return told
+
+    def _walker(self, student: str) -> Walker:
+        def left_out(file: str, why: str) -> None:
+            self._aside(student, file, why)
+
+        return self._walkers.setdefault(student, Walker(self.scratch, left_out))
+
+    def _aside(self, student: str, file: str, why: str) -> None:
+        self.found.aside.append(Aside(student, file, why))
+
+    def _add(self, student: str, path: Path, own_name: str, told: Told) -> None:
+        """Note one file of a student. `own_name`: as the student named it."""
+        shown = self._shown(path)
+        if not path.name.lower().endswith(ANSWERS):
+            self._others.setdefault(student, []).append((own_name, shown))
+            return
+        self._readers.add(student)
+        problem = _problem(path)
+        numbers, why = self._exercises(path, own_name, problem)
+        if not numbers and not _asks_nothing(own_name):
+            self._aside(student, shown, why)
+        for number in numbers:
+            if number not in self.known:
+                self._aside(student, shown, f"there is no exercise {number}")
+            elif not self.only or number in self.only:
+                made = Submission(student, number, path, shown, problem)
+                candidate = _Candidate((told.when, told.attachment, _modified(path)), made)
+                self.candidates.setdefault((student, number), []).append(candidate)
+
+    def _shown(self, path: Path) -> str:
+        """A file's place in the class, or in the zip file it came in."""
+        if path.is_relative_to(self.root):
+            return readable(str(path.relative_to(self.root)))
+        return readable(str(Path(*path.relative_to(self.scratch).parts[1:])))
+
+    def _exercises(self, path: Path, own_name: str, problem: str) -> tuple[list[int], str]:
+        """Which exercises a file answers, or why none: a notebook's cells decide, else its name."""
+        why = problem or "no exercise's number in its name"
+        if not problem and path.suffix.lower() == ".ipynb":
+            try:
+                marked = sources.marked_exercises(path)
+            except (sources.SubmissionError, OSError) as error:
+                why = str(error)
+            else:
+                if marked:
+                    return marked, ""
+                why += ", and no %%exercise cell"
+        named = platforms.exercise_number(own_name)
+        if named is not None:
+            return [named], ""
+        if len(self.only) == 1 and not problem:
+            (number,) = self.only
+            if number in self.known and _source(path, number):
+                return [number], ""
+        return [], why
+
+    def _tell_others(self) -> None:
+        """Tell what is of other kinds where it may be an answer: not the pictures beside one."""
+        for student, files in self._others.items():
+            told = [shown for own, shown in files if student not in self._readers or _may_answer(own)]
+            for file in told[:_TOLD]:
+                self._aside(student, file, _OTHER_KIND)
+            if len(told) > _TOLD:
+                self._aside(student, f"{len(told) - _TOLD} more files", _OTHER_KIND)
 
 
-def _ignored(name: str) -> bool:
-    return name.startswith(".") or name in _IGNORED
-
-
-def _student_names(folders: list[str]) -> dict[str, str]:
-    """Name students by their folders, without what a platform added; equal names get a number."""
-    names: dict[str, str] = {}
-    taken: set[str] = set()
-    for folder in folders:
-        name = readable(folder)
-        match = _MOODLE.match(name)
-        wanted = match["student"] if match else name
-        if wanted in taken and match:
-            wanted = f"{match['student']} {match['id']}"
-        number, unique = 1, wanted
-        while unique in taken:
-            number += 1
-            unique = f"{wanted} #{number}"
-        taken.add(unique)
-        names[folder] = unique
-    return names
-
-
-def _flat(name: str) -> tuple[str, tuple[object, ...]]:
-    """Whose a file is by its name, and how new; ("", ()) when nobody can tell."""
-    for pattern in (_BLACKBOARD, _CANVAS, _PLAIN):
-        match = pattern.match(name)
-        if match:
-            again = re.search(r"-(\d+)\.\w+$", name)  # Canvas numbers what is handed in again
-            when = match["when"] if pattern is _BLACKBOARD else ""
-            return match["student"].strip(), (when, int(again[1]) if again else 0)
-    if name.lower().endswith(".zip"):
-        return name[:-4].strip(), ("", 0)
-    return "", ()
-
-
-def _walk(folder: Path, student: str, scratch: Path, found: Class, depth: int = 0) -> Iterator[Path]:
+def _asks_nothing(own_name: str) -> bool:
+    """Whether a notebook is a lesson of ours without exercises, which every edition holds."""
+    lesson = registry.project_root() / "notebooks" / own_name
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        found.aside.append(Aside(student, readable(folder.name), error.strerror or str(error)))
-        return
-    for entry in entries:
-        if _ignored(entry.name):
-            continue
-        path = Path(entry.path)
-        if entry.is_dir(follow_symlinks=False):
-            if depth < _DEPTH:
-                yield from _walk(path, student, scratch, found, depth + 1)
-        elif entry.name.lower().endswith((*_SUFFIXES, ".zip")):
-            yield from _opened(path, student, scratch, found)
+        return lesson.suffix == ".ipynb" and not sources.marked_exercises(lesson)
+    except (sources.SubmissionError, OSError):
+        return False
 
 
-def _opened(path: Path, student: str, scratch: Path, found: Class) -> Iterator[Path]:
-    """Yield a file, or what is in it when it is a zip."""
-    if path.suffix.lower() != ".zip":
-        yield path
-        return
-    target = scratch / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-    try:
-        unpacked = unpack(path, target, whole_class=False)
-    except UnpackError as error:
-        found.aside.append(Aside(student, readable(path.name), str(error)))
-        return
-    yield from (
-        inner for inner in _walk(unpacked, student, scratch, found) if inner.suffix.lower() != ".zip"
+def _may_answer(own_name: str) -> bool:
+    is_picture = Path(own_name).stem.isdecimal()  # or the like: 1.png, 2.png
+    return own_name.lower().endswith(_ARCHIVES) or (
+        not is_picture and platforms.exercise_number(own_name) is not None
     )
 
 
@@ -248,21 +254,50 @@ def _problem(path: Path) -> str:
     return "" if os.access(path, os.R_OK) else "The file may not be read."
 
 
-def _exercises(path: Path) -> list[int]:
-    """Which exercises a file answers: its name says so, or the cells of a notebook."""
-    named = _EXERCISE.findall(path.stem)
-    if named:
-        return [int(named[-1])]
-    if re.fullmatch(r"\d{1,2}", path.stem):
-        return [int(path.stem)]
-    if path.suffix.lower() != ".ipynb" or _problem(path):
-        return []
+def _source(path: Path, number: int) -> sources.Source | None:
+    """A file as an answer to an exercise; None when it does not define what that asks for."""
+    exercise = registry.load(number)
     try:
-        with path.open("rb") as opened:
-            cells = json.loads(opened.read(MAX_BYTES))["cells"]
-        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []
-    first_lines = (source.lstrip().partition("\n")[0].split() for source in sources)
-    marked = [words[1] for words in first_lines if words[:1] == [MAGIC] and len(words) == 2]
-    return sorted({int(match[1]) for word in marked if (match := _EXERCISE.fullmatch(word))})
+        return sources.read(path, exercise.name, exercise.implements)
+    except (sources.SubmissionError, OSError):
+        return None
+
+
+def _is_untouched(submission: Submission) -> bool:
+    source = _source(submission.path, submission.exercise)
+    exercise = registry.load(submission.exercise)
+    try:
+        return source is not None and source.is_untouched(exercise.implements, desk.stub(exercise.name))
+    except (OSError, RecursionError):
+        return False
+
+
+def _choose(several: list[_Candidate], found: Class) -> None:
+    """Take one of a student's files for an exercise: what was worked on, and of that the newest.
+
+    An untouched stub is never taken before an answer, and nothing is said about it: it holds nothing.
+    """
+    if len(several) == 1:
+        found.submissions.append(several[0].submission)
+        return
+    worked = [one for one in several if not one.submission.problem and not _is_untouched(one.submission)]
+    unreadable = [one for one in several if one.submission.problem]
+    # Of equals the first by name, as they were found.
+    taken = max(
+        worked or unreadable or several,
+        key=lambda one: (one.order, one.submission.path.suffix.lower() == ".py"),
+    )
+    found.submissions.append(taken.submission)
+    for other in [*worked, *unreadable]:
+        if other is not taken:
+            one = other.submission
+            found.aside.append(Aside(one.student, one.file, _why(taken, other)))
+
+
+def _why(taken: _Candidate, other: _Candidate) -> str:
+    file = taken.submission.file
+    if other.submission.problem and not taken.submission.problem:
+        return f"{file} can be read; this cannot: {other.submission.problem}"
+    if taken.order > other.order:
+        return f"{file} is newer"
+    return f"{file} has the same date; of such, a .py file is taken, then the first by name"
