@@ -21,6 +21,7 @@ import pytest
 from conftest import ROOT, solution
 
 from grader import proofs, registry, sources
+from grader.classroom import cluster as cluster_grading
 from grader.classroom.store import Result, Store
 
 RIGHT = solution(registry.load(1))
@@ -30,7 +31,7 @@ WRONG = (
 LOOP = "def softmax(scores, axis=-1):\n    while True: pass\n"
 CRASH = "import os\ndef softmax(scores, axis=-1):\n    os._exit(0)\n"
 SLOW = "import time\n" + RIGHT.replace(
-    "scores = np.asarray(scores)\n", "scores = np.asarray(scores)\n    time.sleep(0.05)\n"
+    "scores = np.asarray(scores)\n", "scores = np.asarray(scores)\n    time.sleep(0.02)\n"
 )
 Grade = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -392,9 +393,9 @@ def test_a_cluster_gives_the_same_results_also_when_a_worker_dies(
     assert f"{handed_in} submissions are unchanged" in again.stderr
 
 
-def test_a_cluster_that_is_not_there_is_told(handed_in: Path, grade: Grade, monkeypatch) -> None:
+def test_a_cluster_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     if importlib.util.find_spec("distributed") is None:
         pytest.skip("distributed is not installed")
-    done = grade(handed_in, "--scheduler", "tcp://127.0.0.1:9")
-    assert done.returncode == 2
-    assert "no workers at tcp://127.0.0.1:9" in done.stderr
+    monkeypatch.setattr(cluster_grading, "_WAIT_SECONDS", 1.0)
+    with pytest.raises(cluster_grading.ClusterError, match=r"no workers at tcp://127\.0\.0\.1:9"):
+        cluster_grading.Cluster("tcp://127.0.0.1:9", seed=1)

@@ -141,7 +141,10 @@ def test_members_that_lead_elsewhere_are_left_out(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("kind", ["bomb", "garbage", "cut", "many", "encrypted"])
+KINDS = ["bomb", "garbage", "cut", "many", "encrypted", "BZIP2", "LZMA", "no UTF-8", "contents"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_bad_zips_are_refused(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = zipped({f"exercise_{number:02d}.py": CODE for number in range(1, 9)})
     if kind == "bomb":
@@ -153,6 +156,12 @@ def test_bad_zips_are_refused(tmp_path: Path, kind: str, monkeypatch: pytest.Mon
         data = data[: len(data) // 2]
     elif kind == "many":
         data = zipped({f"{number}.py": "" for number in range(2001)})
+    elif kind in ("BZIP2", "LZMA"):  # which unpack without a bound, and raise errors of their own
+        data = zipped({"exercise_01.py": CODE}, getattr(zipfile, f"ZIP_{kind}"))
+    elif kind == "no UTF-8":
+        data = zipped({"exercise_01ä.py": CODE}).replace("ä".encode(), b"\xff\xff")
+    elif kind == "contents":  # what it says of itself is enough
+        data = data[:-10] + (2**28).to_bytes(4, "little") + data[-6:]
     else:
         data = re.sub(rb"(PK\x01\x02....)\x00", lambda found: found[1] + b"\x01", data, flags=re.DOTALL)
     path = tmp_path / "a.zip"

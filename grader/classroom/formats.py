@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 from grader.classroom import feedback as told
 from grader.classroom.feedback import NOT_OURS, WORDS, Feedback, Told
 from grader.classroom.store import MISSING, Result
+from grader.plain import plain
 
 Format = Literal["gradescope", "nbgrader", "junit"]
 POINTS = 100.0
@@ -31,14 +32,15 @@ _NBGRADER = (
     "score",
     "max_score",
 )
-# Spreadsheets take these (and their wide forms) for a formula's beginning, the white space for nothing.
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+# Spreadsheets take these (and their wide forms) for a formula's beginning, white space and what cannot be
+# seen for nothing, and in some countries a semicolon for a new field.
+_FORMULA = re.compile(r"(^|;)(?=[\s\u200b-\u200d\u2060\ufeff]*[=+\-@＝＋－＠])")
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def harmless(text: str) -> str:
-    """Return a CSV field that no spreadsheet calculates."""
-    return f"'{text}" if _FORMULA.match(text) else text
+    """Return a CSV field, of one line, that no spreadsheet calculates and no terminal obeys."""
+    return _FORMULA.sub(r"\1'", re.sub(r"[\n\t]", " ", plain(text)))
 
 
 class Grades:

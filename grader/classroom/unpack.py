@@ -22,7 +22,8 @@ WANTED = (".py", ".ipynb", ".zip")
 _CHUNK = 1 << 20
 _UTF_8 = 0x800  # the flag of a member whose name is UTF-8
 _UNICODE_PATH = 0x7075  # Info-ZIP's extra field with the name in UTF-8
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_END, _END_BYTES = b"PK\x05\x06", 22  # the record that every zip file ends with, before a comment
+_DIRECTORY_BYTES = 16 * _MEBIBYTE  # zipfile reads a table of contents whole, at many times its size
 # What only one member's name is to blame for, unlike a full disk.
 _ODD = frozenset([errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG])
 # What tools and desktops put beside the answers; the first part of a class's paths may be a student's name.
@@ -75,6 +76,7 @@ def unpack(archive: Path, target: Path, *, whole_class: bool, most_bytes: int | 
         UnpackError: It is no zip file, too large, or damaged.
     """
     most_members, usual = (100_000, CLASS_BYTES) if whole_class else (2000, STUDENT_BYTES)
+    most_contents = _DIRECTORY_BYTES * (4 if whole_class else 1)
     most_bytes = usual if most_bytes is None else min(most_bytes, usual)
     if archive.is_symlink():
         raise UnpackError("a link, which is not followed")
@@ -82,16 +84,28 @@ def unpack(archive: Path, target: Path, *, whole_class: bool, most_bytes: int | 
         raise UnpackError("no plain file")
     try:
         target.mkdir(parents=True, exist_ok=True)
+        if _directory_bytes(archive) > most_contents:
+            raise UnpackError("it holds more files than are read")
         with zipfile.ZipFile(archive) as opened:
             members = list(_members(opened, whole_class))
             wanted = sum(member.is_wanted for member in members)
             if wanted > most_members:
                 raise UnpackError(f"it holds {wanted} files; at most {most_members} are read")
             return _extracted(opened, members, target, most_members, most_bytes)
-    except _DAMAGED as error:
-        raise UnpackError(f"not a zip file that can be read ({error})") from None
     except OSError as error:
         raise UnpackError(f"it cannot be unpacked: {error.strerror or error}") from None
+    except UnpackError:
+        raise
+    except Exception as error:  # zipfile raises whatever a damaged file makes it stumble over
+        raise UnpackError(f"not a zip file that can be read ({error})") from None
+
+
+def _directory_bytes(archive: Path) -> int:
+    """How large the table of contents says it is; 0 where there is no end, which is told later."""
+    with archive.open("rb") as opened:
+        opened.seek(max(0, archive.stat().st_size - _END_BYTES - 0xFFFF))
+        _, found, rest = opened.read().rpartition(_END)
+    return int.from_bytes(rest[8:12], "little") if found and len(rest) >= 12 else 0
 
 
 def _members(opened: zipfile.ZipFile, whole_class: bool) -> Iterator[_Member]:
@@ -176,7 +190,9 @@ def _extracted(
             elif others < most_others:
                 others += 1
                 _note(member, path)
-        except (_OddError, *_DAMAGED) as error:
+        except (OSError, UnpackError):
+            raise
+        except Exception as error:  # odd or damaged, as above
             if member.is_wanted:
                 left_out.append((member.name, str(error)))
     if left_out and not read and not others:
@@ -208,6 +224,8 @@ def _note(member: _Member, path: Path) -> None:
 
 def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, number: int, left: int) -> int:
     """Write one member; returns its bytes. What its header claims is not believed."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise _OddError("compressed in a way that is not read; zip it the usual way")  # or without bounds
     with _odd_names():
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
@@ -223,7 +241,7 @@ def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, numbe
                 if written > left:
                     raise UnpackError("it unpacks to more than is read; is it a zip bomb?")
                 sink.write(chunk)
-    except _DAMAGED:
+    except Exception:
         path.unlink()
         raise
     with contextlib.suppress(ValueError, OverflowError, OSError):  # dates that are none
