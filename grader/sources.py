@@ -22,7 +22,7 @@ from grader.forbidden import Use, bound_names, find_uses, parts_of
 from grader.stubs import stub_from_solution
 
 MAX_BYTES = 32 * 1024 * 1024  # a notebook may hold pictures
-MAX_SOURCE = 256 * 1024  # far above any answer; analysing text costs many times its size
+MAX_SOURCE = 64 * 1024  # far above any answer; parsing some texts takes the square of their size
 MAX_NOTEBOOK = 4 * MAX_SOURCE
 MAX_CELLS = 2000
 MAGIC = "%%exercise"

@@ -33,7 +33,7 @@ def notebook(*cells: str, kind: str = "code") -> str:
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "UTF-8"),
         (b"# coding: no-such-codec\ndef softmax(s): return s\n", "UTF-8"),
         (b"x = " + b"(" * 5000 + b")" * 5000, ""),
-        (b"#" * (5 * 1024 * 1024), "256 KiB of code"),
+        (b"#" * (5 * 1024 * 1024), "64 KiB of code"),
     ],
 )
 def test_garbage_gets_a_clear_message(data: bytes, message: str, grade_text) -> None:
