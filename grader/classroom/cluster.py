@@ -85,7 +85,7 @@ class Cluster:
             try:
                 future = self._submit(submission)
             except OSError as error:  # gone since it was found
-                yield submission, _fault(submission, self.seed, f"cannot be read: {error.strerror}")
+                yield submission, self._fault(submission, f"cannot be read: {error.strerror}")
                 continue
             running[future.key] = submission
             completed.add(future)
@@ -106,8 +106,7 @@ class Cluster:
         try:
             return submission, future.result()
         except Exception as error:  # a worker killed again and again, a bug: told as the grader's fault
-            return submission, _fault(submission, self.seed, f"the cluster could not grade this: {error!r}")
+            return submission, self._fault(submission, f"the cluster could not grade this: {error!r}")
 
-
-def _fault(submission: Submission, seed: int, why: str) -> str:
-    return packed(fault(Task(submission.exercise, "", seed, False), why))
+    def _fault(self, submission: Submission, why: str) -> str:
+        return packed(fault(submission.exercise, self.seed, why))

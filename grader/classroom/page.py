@@ -17,6 +17,7 @@ from grader.classroom.feedback import WORDS
 from grader.classroom.paths import Names, replacing
 from grader.classroom.store import MISSING, Result, Store, by_name
 from grader.classroom.tally import StudentTally, Tally
+from grader.templates import environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _PAGE = 400  # students in one table of the heat map
@@ -149,14 +150,7 @@ def _cell(result: Result | None, folder: str, names: Names) -> Cell:
 
 @cache
 def _environment() -> jinja2.Environment:
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
+    made = environment(_TEMPLATES, html=True)
     made.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.0f}\u202f%"
     made.filters["number"] = lambda count: f"{count:,}"
     made.filters["seconds"] = lambda time: f"{time:.2f} s" if time < 10 else f"{time:.0f} s"

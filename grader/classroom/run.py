@@ -60,7 +60,11 @@ class Desk:
         worker = bench.start()
         worker.wait_ready()
         if worker.sandbox == "limits" and not task.unsandboxed:
-            return fault(task, "the confinement of this class's workers was lost; nothing was run")
+            return fault(
+                task.exercise,
+                task.seed,
+                "the confinement of this class's workers was lost; nothing was run",
+            )
         return bench.grade(exercise, Path(task.path), task.seed)
 
     def close(self) -> None:
@@ -69,9 +73,9 @@ class Desk:
             bench.stop()
 
 
-def fault(task: Task, why: str) -> Verdict:
+def fault(exercise: int, seed: int, why: str) -> Verdict:
     """The verdict where the grader failed: nothing is held against the student."""
-    return Verdict(f"exercise_{task.exercise:02d}", task.seed, "limits", fault=why)
+    return Verdict(f"exercise_{exercise:02d}", seed, "limits", fault=why)
 
 
 def refused(submission: Submission, seed: int) -> Verdict:
@@ -196,8 +200,8 @@ class Pool:
                 if tried[submission] < _ATTEMPTS:
                     waiting.append(submission)
                     continue
-                task = Task(submission.exercise, "", self.seed, False)
-                document = packed(fault(task, f"the judging process died {_ATTEMPTS} times on this"))
+                why = f"the judging process died {_ATTEMPTS} times on this"
+                document = packed(fault(submission.exercise, self.seed, why))
             yield submission, document
 
     def _replace(self, judge: _Judge) -> None:

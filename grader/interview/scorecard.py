@@ -23,6 +23,7 @@ from grader.files import replacing
 from grader.interview import bench, formulas
 from grader.interview.session import Interview, Item, minutes_and_seconds
 from grader.questions import Question
+from grader.templates import environment
 
 _WEAK = 0.7
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -144,14 +145,7 @@ def _fenced(text: str) -> str:
 
 @cache
 def _environment(html: bool) -> jinja2.Environment:
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=html,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
+    made = environment(_TEMPLATES, html=html)
     made.filters["clock"] = minutes_and_seconds
     made.filters["percent"] = lambda share: "–" if share is None else f"{share:.0%}"
     made.filters["day"] = lambda day: f"{day:%a %d %b %Y}"

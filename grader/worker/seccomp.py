@@ -130,6 +130,14 @@ def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("=HBBI", code, if_true, if_false, value)
 
 
+def _by_argument(
+    number: int, offset: int, test: int, value: int, if_true: bytes, if_false: bytes
+) -> list[bytes]:
+    """Return the instructions that decide a call by one of its arguments, and leave other calls alone."""
+    decide = [_step(_LOAD, offset), _step(test, value, 0, 1), if_true, if_false]
+    return [_step(_EQUAL, number, 0, len(decide)), *decide]
+
+
 def build_filter(machine: str, own_pid: int) -> list[bytes]:
     """Return the filter's instructions for a machine ("x86_64" or "aarch64"). KeyError for others."""
     column, architecture = _ARCHITECTURES[machine]
@@ -150,13 +158,7 @@ def build_filter(machine: str, own_pid: int) -> list[bytes]:
             steps += [_step(_EQUAL, numbers[column], 0, 1), refuse]
     # glibc falls back from clone3, whose flags a filter cannot see, to clone.
     steps += [_step(_EQUAL, _CLONE3[column], 0, 1), _step(_RETURN, _ERRNO | _ENOSYS)]
-    steps += [
-        _step(_EQUAL, _CLONE[column], 0, 4),
-        _step(_LOAD, _OFFSET_FIRST_ARGUMENT),
-        _step(_HAS_BITS, _CLONE_THREAD, 0, 1),
-        allow,
-        refuse,
-    ]
+    steps += _by_argument(_CLONE[column], _OFFSET_FIRST_ARGUMENT, _HAS_BITS, _CLONE_THREAD, allow, refuse)
     for numbers, other in [
         *((numbers, own_pid) for numbers in _TO_SELF_ONLY.values()),
         *((numbers, 0) for numbers in _TO_SELF_OR_0.values()),
@@ -169,26 +171,14 @@ def build_filter(machine: str, own_pid: int) -> list[bytes]:
             allow,
             refuse,
         ]
-    steps += [
-        _step(_EQUAL, _MMAP[column], 0, 4),
-        _step(_LOAD, _OFFSET_FOURTH_ARGUMENT),
-        _step(_HAS_BITS, _MAP_SHARED, 0, 1),
-        refuse,
-        allow,
-    ]
+    steps += _by_argument(_MMAP[column], _OFFSET_FOURTH_ARGUMENT, _HAS_BITS, _MAP_SHARED, refuse, allow)
     for numbers, commands in _COMMANDS_DENIED.items():
         steps += [_step(_EQUAL, numbers[column], 0, 2 * len(commands) + 2)]
         steps += [_step(_LOAD, _OFFSET_SECOND_ARGUMENT)]
         for command in commands:
             steps += [_step(_EQUAL, command, 0, 1), refuse]
         steps += [allow]
-    steps += [
-        _step(_EQUAL, _PRCTL[column], 0, 4),
-        _step(_LOAD, _OFFSET_FIRST_ARGUMENT),
-        _step(_EQUAL, _PR_SET_PDEATHSIG, 0, 1),
-        refuse,
-        allow,
-    ]
+    steps += _by_argument(_PRCTL[column], _OFFSET_FIRST_ARGUMENT, _EQUAL, _PR_SET_PDEATHSIG, refuse, allow)
     return [*steps, allow]
 
 
